@@ -22,6 +22,8 @@ COMPOUND = "compound"
 _SAME_WORDS = {"to": "colour", "to_place": "place"}
 _LITERALS = {"factor": r"\d+(?:\.\d+)?", "degrees": r"\d+(?:\.\d+)?", "text": r"[^\"“”]{1,60}"}
 _SLOT = re.compile(r"\{(\w+)\}")
+_SLOT_WITH_ARTICLE = re.compile(r"(\ba )?\{(\w+)\}")
+_VOWELS = "aeiou"
 _QUOTES = str.maketrans({"„": '"', "«": '"', "»": '"'})
 
 
@@ -131,10 +133,11 @@ def subtask_of(operation: str) -> str:
 
 def _fill(template: str, slots: Mapping[str, str], language: int) -> str:
     def word(match: re.Match[str]) -> str:
-        slot = match[1]
-        return slots[slot] if slot in _LITERALS else lexicon(slot)[slots[slot]][language]
+        article, slot = match[1] or "", match[2]
+        said = slots[slot] if slot in _LITERALS else lexicon(slot)[slots[slot]][language]
+        return ("an " if article and said[:1].lower() in _VOWELS else article) + said
 
-    return _SLOT.sub(word, template)
+    return _SLOT_WITH_ARTICLE.sub(word, template)
 
 
 def _bare(text: str) -> str:
@@ -175,9 +178,10 @@ def _rules(language: int) -> tuple[_Rule, ...]:
 
 def _compile(template: str, language: int) -> re.Pattern[str]:
     pieces, end = [], 0
-    for match in _SLOT.finditer(template):
+    for match in _SLOT_WITH_ARTICLE.finditer(template):
         pieces.append(re.escape(template[end : match.start()]).replace(r"\ ", r"\s+"))
-        slot = match[1]
+        pieces.append(r"an?\s+" if match[1] else "")
+        slot = match[2]
         options = _LITERALS.get(slot) or "|".join(
             re.escape(words[language])
             for words in sorted(lexicon(slot).values(), key=lambda w: -len(w[language]))
