@@ -1,0 +1,1 @@
+"""Atomic commits, manifests, Parquet and the DuckDB catalogue."""
