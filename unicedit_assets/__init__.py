@@ -1,0 +1,1 @@
+"""UnicEdit: the open data engine for instruction-based image editing."""

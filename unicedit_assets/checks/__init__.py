@@ -1,0 +1,1 @@
+"""Data-quality suites per stage and their bridge to Dagster."""

@@ -1,0 +1,1 @@
+"""The domain: pure values and rules. Importing it imports neither dagster nor torch."""

@@ -151,7 +151,7 @@ class Ledger:
         markers: list[ChunkMarker] = []
         resumed = 0
         for index in range(chunks):
-            key = f"{folder}/chunks/{index:05d}-of-{chunks:05d}.json"
+            key = _chunk_key(folder, index, chunks)
             marker = self._marker(key)
             resumed += marker is not None
             first = markers[0] if markers else None
@@ -195,6 +195,25 @@ class Ledger:
         """
         for part in _parts(manifest, table):
             yield from iter_part(self.store, part, columns, rows)
+
+    def read_part(
+        self, manifest: Manifest, number: int, columns: Sequence[str], table: str = ROWS
+    ) -> pa.Table:
+        """Return some columns of one part (one chunk's rows) of a table; errors as for ``read``."""
+        return read_part(self.store, _parts(manifest, table)[number], columns)
+
+    def read_chunk(
+        self, spec: PartitionSpec, index: int, chunks: int, columns: Sequence[str]
+    ) -> pa.Table:
+        """Return some columns of the ``rows`` of a finished chunk, while later ones are made.
+
+        Raises:
+            MissingBlob: the chunk is not finished.
+        """
+        folder = folder_of(spec.stage, spec.partition, spec.fingerprint)
+        key = _chunk_key(folder, index, chunks)
+        marker = ChunkMarker.from_bytes(self.store.read(key), key)
+        return read_part(self.store, marker.parts[ROWS], columns)
 
     def schema(self, manifest: Manifest, table: str = ROWS) -> pa.Schema:
         """Return the Arrow schema of a table, reading one footer only."""
@@ -295,6 +314,10 @@ class Ledger:
         if winner is None:
             raise StorageError(f"the manifest of {manifest.folder} appeared and vanished")
         return Committed(winner, fresh=False, resumed=resumed)
+
+
+def _chunk_key(folder: str, index: int, chunks: int) -> str:
+    return f"{folder}/chunks/{index:05d}-of-{chunks:05d}.json"
 
 
 def _one_segment(what: str, name: str) -> None:

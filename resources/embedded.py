@@ -1,0 +1,47 @@
+"""The embedded family: CPU, deterministic, no weights to fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from unicedit_assets.classical.editor import ClassicalEditor
+from unicedit_assets.classical.faults import FaultyEditor
+from unicedit_assets.classical.instructor import ClassicalInstructor
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.domain.roles import Edited, Pixels
+from unicedit_assets.evidence.judge import EmbeddedJudge
+from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
+from unicedit_assets.pipeline.project import Backends
+from unicedit_assets.settings import Settings
+
+
+class IdentityEditor:
+    """Changes nothing: the benchmark's floor, which must score low on instruction following."""
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        return {"name": "identity", "revision": "1"}
+
+    def edit(self, image: Pixels, prompt: str, seed: int) -> Edited:
+        """Return the picture as it is."""
+        return Edited(image.copy())
+
+
+def embedded_backends(settings: Settings) -> Backends:
+    """Build the embedded instructor, editors, verifiers and judge."""
+    instructor, classical = ClassicalInstructor(), ClassicalEditor()
+    faults = settings.edits.faults
+    pipeline_editor = (
+        FaultyEditor(classical, instructor, faults.rate, faults.mix or None)
+        if faults.rate
+        else classical
+    )
+    faulty = FaultyEditor(classical, instructor, settings.unicbench_scores.planted_rate, None)
+    return Backends(
+        instructor=instructor,
+        editors={"classical": pipeline_editor},
+        models={"classical": classical, "classical-faulty": faulty, "identity": IdentityEditor()},
+        verifiers={version: EvidenceVerifier(version) for version in VERSIONS},
+        judge=EmbeddedJudge(),
+        subtasks=classical.subtasks,
+    )

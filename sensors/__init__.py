@@ -1,0 +1,1 @@
+"""Sensors and schedules: new photographs, re-verification, small steady backfills."""

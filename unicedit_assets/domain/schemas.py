@@ -1,0 +1,157 @@
+"""The Arrow schemas of the tables that stages commit to the lake; everything imports them from here.
+
+Columns named ``image`` or ``*_image`` hold encoded pictures and are never read by the catalogue.
+``evidence``, ``detail_json`` and the like hold canonical JSON text.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_text, _int, _float = pa.string(), pa.int64(), pa.float64()
+_texts = pa.list_(pa.string())
+
+ROWS, REJECTS, TRUTH = "rows", "rejects", "truth"
+
+RAW_IMAGES = pa.schema(
+    {
+        "image_id": _text,
+        "source": _text,
+        "root": _text,
+        "licence": _text,
+        "width": _int,
+        "height": _int,
+        "original_width": _int,
+        "original_height": _int,
+        "original_format": _text,
+        "crop_share": _float,
+        "phash": _text,
+        "pixel_sha256": _text,
+        "sharpness": _float,
+        "mean_luma": _float,
+        "clipped_dark": _float,
+        "clipped_light": _float,
+        "entropy": _float,
+        "colourfulness": _float,
+        "image": pa.binary(),
+    }
+)
+
+INSTRUCTIONS = pa.schema(
+    {
+        "instruction_id": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "en": _text,
+        "cn": _text,
+        "reasoning_points": _texts,
+        "reasoning_points_cn": _texts,
+        "instructor": _text,
+        "prompt_sha256": _text,
+        "seed": _int,
+    }
+)
+
+EDITS = pa.schema(
+    {
+        "edit_id": _text,
+        "instruction_id": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "en": _text,
+        "cn": _text,
+        "language": _text,
+        "instructor": _text,
+        "prompt_sha256": _text,
+        "editor": _text,
+        "revision": _text,
+        "settings": _text,
+        "seed": _int,
+        "width": _int,
+        "height": _int,
+        "seconds": _float,
+        "edit_image": pa.binary(),
+    }
+)
+
+# Hidden: what the editor really did. Only the truth report may read it.
+TRUTHS = pa.schema({"edit_id": _text, "fault": _text, "operation": _text, "detail": _text})
+
+VERIFIED_EDITS = pa.schema(
+    {
+        "edit_id": _text,
+        "instruction_id": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "en": _text,
+        "cn": _text,
+        "rewritten_en": _text,
+        "rewritten_cn": _text,
+        "is_changed": pa.bool_(),
+        "confidence": _float,
+        "source_caption": _text,
+        "edit_caption": _text,
+        "differences": _texts,
+        "evidence": _text,
+        "regions": _text,
+        "verifier": _text,
+        "verifier_version": _text,
+        "seconds": _float,
+    }
+)
+
+UNICBENCH_SAMPLES = pa.schema(
+    {
+        "key": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "en": _text,
+        "cn": _text,
+        "reasoning_points": _texts,
+        "reasoning_points_cn": _texts,
+        "phash": _text,
+        "width": _int,
+        "height": _int,
+        "image": pa.binary(),
+    }
+)
+
+UNICBENCH_SCORES = pa.schema(
+    {
+        "key": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "model": _text,
+        "language": _text,
+        "prompt": _text,
+        "instruction_following": _float,
+        "non_edit_consistency": _float,
+        "visual_quality": _float,
+        "reasoning_accuracy": _float,
+        "overall": _float,
+        "replies": _text,
+        "judge": _text,
+        "seconds": _float,
+        "edit_image": pa.binary(),
+    }
+)
+
+REJECTED = pa.schema(
+    {
+        "unit_id": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "en": _text,
+        "cn": _text,
+        "outcome": _text,
+        "reason": _text,
+        "detail": _text,
+        "extra": _text,
+    }
+)

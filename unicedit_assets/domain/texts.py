@@ -1,0 +1,48 @@
+"""Which language a short instruction is in, by its script.
+
+Instructions are a sentence long: statistical language identifiers err on them, the script does not.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+MIN_SHARE = 0.5
+
+
+def _is_han(char: str) -> bool:
+    return "\u3400" <= char <= "\u9fff" or "\U00020000" <= char <= "\U000323af"
+
+
+def _outside_quotes(text: str) -> str:
+    """Drop quoted passages: the letters to be written into a picture may be in any script."""
+    kept, depth_mark = [], ""
+    closing = {'"': '"', "“": "”", "「": "」", "《": "》"}
+    for char in text:
+        if depth_mark:
+            depth_mark = "" if char == depth_mark else depth_mark
+        elif char in closing:
+            depth_mark = closing[char]
+        else:
+            kept.append(char)
+    return "".join(kept)
+
+
+def _shares(text: str) -> tuple[float, float]:
+    letters = [char for char in _outside_quotes(text) if unicodedata.category(char)[0] == "L"]
+    if not letters:
+        return 0.0, 0.0
+    han = sum(map(_is_han, letters))
+    latin = sum("LATIN" in unicodedata.name(char, "") for char in letters)
+    return latin / len(letters), han / len(letters)
+
+
+def is_english(text: str) -> bool:
+    """Tell whether the text is written in Latin letters without Chinese (quoted passages aside)."""
+    latin, han = _shares(text)
+    return latin > MIN_SHARE and han == 0.0
+
+
+def is_chinese(text: str) -> bool:
+    """Tell whether most letters of the text are Han characters (quoted passages aside)."""
+    return _shares(text)[1] > MIN_SHARE

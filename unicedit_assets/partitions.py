@@ -1,0 +1,38 @@
+"""The partitions: shards and releases grow, editors and benchmarked models are the profile's."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+SHARDS = dg.DynamicPartitionsDefinition(name="shards")
+RELEASES = dg.DynamicPartitionsDefinition(name="releases")
+EDITORS = dg.StaticPartitionsDefinition(["classical"])
+MODELS = dg.StaticPartitionsDefinition(["classical", "classical-faulty", "identity"])
+LANGUAGES = dg.StaticPartitionsDefinition(["en", "cn"])
+
+SHARDS_BY_EDITOR = dg.MultiPartitionsDefinition({"shard": SHARDS, "editor": EDITORS})
+MODELS_BY_LANGUAGE = dg.MultiPartitionsDefinition({"model": MODELS, "language": LANGUAGES})
+
+# The order of dimensions in the lake's folders; Dagster sorts dimension names in its own keys.
+DIMENSIONS = {
+    "edits": ("shard", "editor"),
+    "verified_edits": ("shard", "editor"),
+    "unicbench_scores": ("model", "language"),
+}
+
+
+def lake_partition(stage: str, key: str) -> str:
+    """Return the lake's name of a Dagster partition key, such as ``s00000/classical``."""
+    if stage not in DIMENSIONS:
+        return str(key)
+    if not isinstance(key, dg.MultiPartitionKey):
+        raise TypeError(f"{stage} needs a multi-partition key, not {key!r}")
+    return "/".join(key.keys_by_dimension[dimension] for dimension in DIMENSIONS[stage])
+
+
+def dagster_key(stage: str, partition: str) -> str:
+    """Return the Dagster partition key of a lake partition."""
+    if stage not in DIMENSIONS:
+        return partition
+    values = partition.split("/")
+    return dg.MultiPartitionKey(dict(zip(DIMENSIONS[stage], values, strict=True)))

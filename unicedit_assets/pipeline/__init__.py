@@ -1,0 +1,1 @@
+"""What each stage computes, and the lineage that says when it must."""

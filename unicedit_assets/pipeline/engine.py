@@ -1,0 +1,73 @@
+"""Running a function over rows on this machine: worker processes that outlive one partition.
+
+Results come in the order of the inputs, so that the output does not depend on the workers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Maps a picklable function over items, results in order."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]: ...
+
+
+def _end_with_parent(parent: int) -> None:
+    """A killed parent cannot stop its workers, so each worker watches for it."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _start_worker(parent: int) -> None:
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    import cv2
+
+    # One thread a worker: the workers are the parallelism.
+    cv2.setNumThreads(1)
+
+
+@cache
+def _pool(workers: int) -> ProcessPoolExecutor:
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(os.getpid(),),
+    )
+    atexit.register(pool.shutdown, wait=False, cancel_futures=True)
+    return pool
+
+
+class LocalEngine:
+    """Worker processes on this machine; one worker means this process itself."""
+
+    def __init__(self, workers: int):
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._workers = workers
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` in the order of the items.
+
+        Raises:
+            BrokenProcessPool: a worker died (out of memory, a crash in native code).
+        """
+        if self._workers == 1:
+            return map(function, items)
+        return _pool(self._workers).map(function, items)

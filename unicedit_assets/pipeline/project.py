@@ -1,0 +1,147 @@
+"""A project at one moment: what each partition should be, and making it so.
+
+The expected fingerprint of every partition follows from the settings and the registered sources
+alone, and a partition is up to date exactly when its manifest exists under that fingerprint. There
+is no mutable "current" pointer, so nothing can point at the wrong thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from unicedit_assets.domain.identity import digest
+from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
+from unicedit_assets.pipeline.engine import Engine
+from unicedit_assets.pipeline.registry import Registry
+from unicedit_assets.pipeline.stage import Ref, Stage
+from unicedit_assets.settings import Settings
+from unicedit_assets.storage.ledger import Committed, Ledger, PartitionSpec
+from unicedit_assets.storage.manifests import Manifest
+
+OnChunk = Callable[[int, int], None]
+
+
+class MissingInput(Exception):
+    """A partition was asked for before what it is made from."""
+
+
+class BlockedInput(Exception):
+    """A blocking check of an input failed, so nothing is made from it."""
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Who plays the roles under the chosen profile.
+
+    Attributes:
+        editors: the editors of the pipeline, by partition key.
+        models: the editors that UnicBench scores, by partition key.
+        verifiers: all verifier versions that can be promoted.
+        subtasks: the subtasks that the editors can do.
+    """
+
+    instructor: Instructor
+    editors: Mapping[str, Editor]
+    models: Mapping[str, Editor]
+    verifiers: Mapping[str, Verifier]
+    judge: Judge
+    subtasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that a stage needs; a snapshot, made anew for each run or tick."""
+
+    home: Path
+    settings: Settings
+    ledger: Ledger
+    registry: Registry
+    backends: Backends
+    engine: Engine
+    stages: Mapping[str, Stage]
+    _specs: dict[Ref, PartitionSpec] = field(default_factory=dict, repr=False)
+
+    def spec(self, ref: Ref) -> PartitionSpec:
+        """Return what a partition should be under the present settings.
+
+        Raises:
+            KeyError: no such stage, shard, editor, release or model.
+        """
+        if ref not in self._specs:
+            self._specs[ref] = self._spec(ref)
+        return self._specs[ref]
+
+    def _spec(self, ref: Ref) -> PartitionSpec:
+        stage = self.stages[ref.stage]
+        inputs = {str(up): self.spec(up).fingerprint for up in stage.inputs(self, ref.partition)}
+        config = dict(stage.config(self, ref.partition))
+        return PartitionSpec(
+            stage=ref.stage,
+            partition=ref.partition,
+            fingerprint=digest(ref.stage, stage.code_version, config, inputs),
+            code_version=stage.code_version,
+            config=config,
+            inputs=inputs,
+        )
+
+    def find(self, ref: Ref) -> Manifest | None:
+        """Return the up-to-date manifest of a partition, or None when it must be made."""
+        spec = self.spec(ref)
+        return self.ledger.find(spec.stage, spec.partition, spec.fingerprint)
+
+    def require(self, ref: Ref) -> Manifest:
+        """Return the up-to-date manifest of a partition that others are made from.
+
+        Raises:
+            MissingInput: it has not been made under the present settings.
+            BlockedInput: one of its blocking checks failed.
+        """
+        manifest = self.find(ref)
+        if manifest is None:
+            raise MissingInput(
+                f"{ref} has not been made under the present settings: run `unicedit run` "
+                f"(or materialize {ref.stage} for {ref.partition}) first"
+            )
+        failed = self.ledger.blocked(manifest)
+        if failed:
+            raise BlockedInput(
+                f"{ref} is blocked by failed checks: {', '.join(failed)}; see `unicedit status`"
+            )
+        return manifest
+
+    def run(self, ref: Ref, on_chunk: OnChunk | None = None) -> Committed:
+        """Make a partition, or return it when it is there; a killed run resumes at its next chunk.
+
+        Raises:
+            MissingInput, BlockedInput: see ``require``.
+        """
+        spec = self.spec(ref)
+        manifest = self.find(ref)
+        if manifest is not None:
+            return Committed(manifest=manifest, fresh=False, resumed=0)
+        stage = self.stages[ref.stage]
+        for up in stage.inputs(self, ref.partition):
+            if up.stage in self.stages:
+                self.require(up)
+        job = stage.job(self, ref.partition)
+        return self.ledger.commit(spec, job.chunks, job.work, on_chunk)
+
+    def refs(self, stage: str) -> list[Ref]:
+        """Return all partitions that a stage should have now, in shard order."""
+        shards = self.registry.shards()
+        editors = sorted(self.backends.editors)
+        if stage in ("raw_images", "instructions"):
+            return [Ref(stage, shard) for shard in shards]
+        if stage in ("edits", "verified_edits"):
+            return [Ref(stage, f"{shard}/{editor}") for shard in shards for editor in editors]
+        if stage == "unicedit_10m":
+            return [Ref(stage, name) for name in self.registry.releases()]
+        if stage == "unicbench_scores":
+            models = sorted(self.backends.models)
+            return [
+                Ref(stage, f"{model}/{language}") for model in models for language in ("en", "cn")
+            ]
+        raise KeyError(stage)

@@ -1,0 +1,172 @@
+"""What people registered: shards of sources, the benchmark's photographs, releases, promotions.
+
+Registrations are write-once blobs in the lake (first writer wins); only the promoted verifier is a
+pointer that can be replaced. An image never changes its shard: new images make new shards.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from unicedit_assets.domain.identity import Json, canonical, digest
+from unicedit_assets.domain.sources import SourceEntry
+from unicedit_assets.storage.blobs import BlobStore
+
+_SHARDS = "registry/shards"
+_RELEASES = "registry/releases"
+_BENCHMARK = "registry/benchmark.json"
+_PROMOTED = "registry/promoted-verifier.json"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class RegistryError(Exception):
+    """A registration cannot be made; the message says why."""
+
+
+@dataclass(frozen=True)
+class SourceList:
+    """A fixed list of source images: a shard, or the benchmark's photographs.
+
+    Attributes:
+        root: the folder or s3:// prefix that the names are relative to.
+        entries: the sources, in the order in which they were registered.
+    """
+
+    root: str
+    entries: tuple[SourceEntry, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the list: names and content versions; moving the root does not change it."""
+        return digest("sources", [entry.to_json() for entry in self.entries])
+
+    def to_bytes(self) -> bytes:
+        """Serialise the list."""
+        return canonical({"root": self.root, "entries": [e.to_json() for e in self.entries]})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SourceList:
+        """Read a list written by ``to_bytes``."""
+        value = json.loads(data)
+        return cls(value["root"], tuple(SourceEntry.from_json(e) for e in value["entries"]))
+
+
+class Registry:
+    """The registrations of one lake."""
+
+    def __init__(self, store: BlobStore):
+        self._store = store
+        self._lists: dict[str, SourceList] = {}
+
+    def shards(self) -> list[str]:
+        """Return the names of all shards, oldest first."""
+        return [
+            key.removeprefix(f"{_SHARDS}/").removesuffix(".json")
+            for key in self._store.keys(_SHARDS)
+        ]
+
+    def shard(self, name: str) -> SourceList:
+        """Return a shard's sources.
+
+        Raises:
+            KeyError: no such shard.
+        """
+        return self._list(f"{_SHARDS}/{name}.json")
+
+    def benchmark(self) -> SourceList | None:
+        """Return the photographs set aside for the benchmark, or None before any registration."""
+        return self._list(_BENCHMARK) if self._store.exists(_BENCHMARK) else None
+
+    def _list(self, key: str) -> SourceList:
+        if key not in self._lists:
+            self._lists[key] = SourceList.from_bytes(self._store.read(key))
+        return self._lists[key]
+
+    def known(self) -> set[tuple[str, str]]:
+        """Return (name, version) of every registered source."""
+        lists = [self.shard(name) for name in self.shards()]
+        benchmark = self.benchmark()
+        return {
+            (entry.name, entry.version)
+            for sources in [*lists, *([benchmark] if benchmark else [])]
+            for entry in sources.entries
+        }
+
+    def register(
+        self, root: str, entries: Sequence[SourceEntry], shard_size: int, holdout: int
+    ) -> list[str]:
+        """Register those sources that are new; return the names of the shards they went into.
+
+        The first registration sets ``holdout`` sound photographs aside for the benchmark, chosen by
+        their content hash, so that the choice depends neither on names nor on order.
+        """
+        known = self.known()
+        fresh = [entry for entry in entries if (entry.name, entry.version) not in known]
+        if self.benchmark() is None:
+            fresh = self._set_aside(root, fresh, holdout)
+        return [
+            self._append(SourceList(root, tuple(fresh[start : start + shard_size])))
+            for start in range(0, len(fresh), shard_size)
+        ]
+
+    def _set_aside(
+        self, root: str, entries: Sequence[SourceEntry], holdout: int
+    ) -> list[SourceEntry]:
+        sound = sorted(
+            (entry for entry in entries if entry.problem is None),
+            key=lambda entry: digest("holdout", entry.version),
+        )
+        # Never more than a quarter: a tiny source must still make a data set.
+        chosen = sound[: min(holdout, len(sound) // 4)]
+        self._store.put_new(_BENCHMARK, SourceList(root, tuple(chosen)).to_bytes())
+        held = self.benchmark()
+        taken = {(e.name, e.version) for e in held.entries} if held else set()
+        return [entry for entry in entries if (entry.name, entry.version) not in taken]
+
+    def _append(self, sources: SourceList) -> str:
+        number = len(self.shards())
+        while True:
+            name = f"s{number:05d}"
+            if self._store.put_new(f"{_SHARDS}/{name}.json", sources.to_bytes()):
+                return name
+            number += 1
+
+    def releases(self) -> list[str]:
+        """Return the names of all releases."""
+        return [
+            key.removeprefix(f"{_RELEASES}/").removesuffix(".json")
+            for key in self._store.keys(_RELEASES)
+        ]
+
+    def add_release(self, name: str) -> None:
+        """Declare a release; declaring it again changes nothing.
+
+        Raises:
+            RegistryError: the name cannot be a folder or a partition key.
+        """
+        if not _NAME.fullmatch(name) or ".." in name:
+            raise RegistryError(
+                f"a release name is lower case letters, digits, . _ -, not {name!r}"
+            )
+        self._store.put_new(f"{_RELEASES}/{name}.json", canonical({"name": name}))
+
+    def promoted_verifier(self) -> str | None:
+        """Return the promoted verifier version, or None when the settings decide."""
+        if not self._store.exists(_PROMOTED):
+            return None
+        return str(json.loads(self._store.read(_PROMOTED))["version"])
+
+    def promote_verifier(self, version: str, available: Iterable[str]) -> None:
+        """Make a verifier version the one that verifies from now on.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        names = sorted(available)
+        if version not in names:
+            raise RegistryError(f"no verifier {version!r}; there are: {', '.join(names)}")
+        value: Mapping[str, Json] = {"version": version}
+        self._store.put(_PROMOTED, canonical(value))

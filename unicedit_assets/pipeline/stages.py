@@ -1,0 +1,26 @@
+"""All stages by name, in pipeline order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from unicedit_assets.pipeline.edits import Edits
+from unicedit_assets.pipeline.instructions import Instructions
+from unicedit_assets.pipeline.raw_images import RawImages
+from unicedit_assets.pipeline.release import Release
+from unicedit_assets.pipeline.stage import Stage
+from unicedit_assets.pipeline.unicbench import UnicBenchSamples, UnicBenchScores
+from unicedit_assets.pipeline.verified_edits import VerifiedEdits
+
+_ALL: tuple[Stage, ...] = (
+    RawImages(),
+    Instructions(),
+    Edits(),
+    VerifiedEdits(),
+    UnicBenchSamples(),
+    Release(),
+    UnicBenchScores(),
+)
+
+STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _ALL})

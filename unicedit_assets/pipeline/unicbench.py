@@ -1,0 +1,233 @@
+"""unicbench_scores: a small frozen benchmark x model x language -> IF, NC, VQ, RA and overall.
+
+The benchmark is frozen from photographs that were set aside at the first registration; no release
+contains them or their near-duplicates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from unicedit_assets.domain import codec, schemas
+from unicedit_assets.domain.identity import Json, edit_id, instruction_id, seed_from
+from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.roles import Draft, Editor, EditorError, Judge, Scores
+from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
+from unicedit_assets.domain.unicbench import overall
+from unicedit_assets.pipeline.edits import fault_of
+from unicedit_assets.pipeline.instructions import Photograph, Plan, ask, look, plan_requests
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.raw_images import Refused, intake_settings, take_in
+from unicedit_assets.pipeline.rows import Collector, json_text
+from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
+from unicedit_assets.storage.ledger import ChunkOutput, split
+
+BENCHMARK = "main"
+_POINTS = {"en": "reasoning_points", "cn": "reasoning_points_cn"}
+
+
+class UnicBenchSamples:
+    """The frozen benchmark; made once, before the first scores or release need it."""
+
+    name = "unicbench_samples"
+    code_version = "1"
+
+    def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
+        return ()
+
+    def config(self, project: Project, partition: str) -> Mapping[str, Json]:
+        sources = project.registry.benchmark()
+        return {
+            "sources": sources.fingerprint if sources else "none",
+            "intake": project.settings.raw_images.identity_fields(),
+            "instructor": dict(project.backends.instructor.identity),
+            "subtasks": list(project.backends.subtasks),
+            "per_image": project.settings.unicbench_scores.per_image,
+            "seed": project.settings.unicbench_scores.seed,
+        }
+
+    def job(self, project: Project, partition: str) -> Job:
+        sources = project.registry.benchmark()
+        entries = sources.entries if sources else ()
+        root = sources.root if sources else ""
+        chunks = chunk_count(len(entries), project.settings.unicbench_scores.chunk)
+        spec = project.spec(Ref(self.name, partition))
+
+        def work(index: int) -> ChunkOutput:
+            counts: Counter[str] = Counter()
+            for earlier in range(index):
+                table = project.ledger.read_chunk(spec, earlier, chunks, ["subtask"])
+                counts.update(table["subtask"].to_pylist())
+            part = [entries[i] for i in split(len(entries), chunks, index)]
+            take = partial(take_in, root, "", intake_settings(project.settings.raw_images))
+            return freeze_chunk(project, list(project.engine.map(take, part)), counts)
+
+        return Job(chunks, work)
+
+
+def freeze_chunk(
+    project: Project, taken: list[Mapping[str, Any] | Refused], counts: Counter[str]
+) -> ChunkOutput:
+    """Write the samples of one chunk of held-out photographs."""
+    collector = Collector("instructions", schemas.UNICBENCH_SAMPLES)
+    rows = {}
+    for photograph in taken:
+        if isinstance(photograph, Refused):
+            collector.reject(photograph.unit, Reason.INFEASIBLE, photograph.detail)
+        else:
+            rows[photograph["image_id"]] = photograph
+    settings, instructor = project.settings.unicbench_scores, project.backends.instructor
+    plan = Plan(dict.fromkeys(project.backends.subtasks, 1.0), settings.per_image, settings.seed)
+    photographs = [Photograph(key, row["image"]) for key, row in rows.items()]
+    surveys = list(project.engine.map(partial(look, instructor), photographs))
+    requests = plan_requests(plan, photographs, surveys, counts)
+    answers = project.engine.map(partial(ask, instructor), requests)
+    for request, answer in zip(requests, answers, strict=True):
+        for draft in answer.drafts:
+            if isinstance(draft, Draft):
+                collector.accept(sample_row(rows[request.photograph.image_id], draft))
+    return collector.output()
+
+
+def sample_row(photograph: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+    """Return one benchmark sample as a row."""
+    image_id = photograph["image_id"]
+    return {
+        "key": instruction_id(image_id, draft.subtask, draft.en, draft.cn),
+        "image_id": image_id,
+        "task": task_of(draft.subtask),
+        "subtask": draft.subtask,
+        "en": draft.en,
+        "cn": draft.cn,
+        "reasoning_points": list(draft.reasoning_points),
+        "reasoning_points_cn": list(draft.reasoning_points_cn),
+        "phash": photograph["phash"],
+        "width": photograph["width"],
+        "height": photograph["height"],
+        "image": photograph["image"],
+    }
+
+
+class ScoreRequest(NamedTuple):
+    """One sample to edit and to judge."""
+
+    image: bytes
+    prompt: str
+    points: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class ScoreAnswer:
+    """A sample's edit and scores, or why it could not be scored."""
+
+    scores: Scores | None = None
+    image: bytes = b""
+    seconds: float = 0.0
+    error: str = ""
+
+
+def score_sample(model: Editor, judge: Judge, request: ScoreRequest) -> ScoreAnswer:
+    """Edit one sample with the model and judge the result; a crash stays with this sample."""
+    started = time.perf_counter()
+    source = codec.decode(request.image)
+    try:
+        pixels = model.edit(source, request.prompt, request.seed).pixels
+        wrong = fault_of(source, pixels)
+        if wrong:
+            return ScoreAnswer(error=f"{wrong[0].value}: {wrong[1]}")
+        scores = judge.score(source, pixels, request.prompt, request.points)
+    except EditorError as error:
+        return ScoreAnswer(error=f"editor: {error}")
+    except Exception as error:  # one sample must not take the table with it
+        return ScoreAnswer(error=f"{type(error).__name__}: {error}")
+    return ScoreAnswer(scores, codec.encode_lake(pixels), time.perf_counter() - started)
+
+
+class UnicBenchScores:
+    """The stage."""
+
+    name = "unicbench_scores"
+    code_version = "1"
+
+    def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
+        return (Ref(UnicBenchSamples.name, BENCHMARK),)
+
+    def config(self, project: Project, partition: str) -> Mapping[str, Json]:
+        model, language = partition.split("/")
+        return {
+            "language": language,
+            "model": dict(project.backends.models[model].identity),
+            "judge": dict(project.backends.judge.identity),
+        }
+
+    def job(self, project: Project, partition: str) -> Job:
+        samples = project.require(Ref(UnicBenchSamples.name, BENCHMARK))
+        rows = project.ledger.read(samples, schemas.ROWS, None).to_pylist()
+        chunks = chunk_count(len(rows), project.settings.unicbench_scores.chunk)
+        model, language = partition.split("/")
+
+        def work(index: int) -> ChunkOutput:
+            part = [rows[i] for i in split(len(rows), chunks, index)]
+            return score_chunk(project, model, language, part)
+
+        return Job(chunks, work)
+
+
+def score_chunk(
+    project: Project, model: str, language: str, samples: list[dict[str, Any]]
+) -> ChunkOutput:
+    """Score one chunk of samples; what could not be scored is a row of its own, never a zero."""
+    editor, judge = project.backends.models[model], project.backends.judge
+    requests = [
+        ScoreRequest(
+            sample["image"],
+            sample[language],
+            tuple(sample[_POINTS[language]]) if needs_reasoning(sample["subtask"]) else (),
+            # Both languages get the same seed: they differ in the text alone.
+            seed_from("unicbench", edit_id(sample["key"], editor.identity, 0)),
+        )
+        for sample in samples
+    ]
+    collector = Collector(UnicBenchScores.name, schemas.UNICBENCH_SCORES)
+    answers = project.engine.map(partial(score_sample, editor, judge), requests)
+    for sample, request, answer in zip(samples, requests, answers, strict=True):
+        collect_scores(collector, (model, language, json_text(judge.identity)), sample, answer)
+    return collector.output()
+
+
+def collect_scores(
+    collector: Collector,
+    run: tuple[str, str, str],
+    sample: Mapping[str, Any],
+    answer: ScoreAnswer,
+) -> None:
+    """Sort one sample into scored or unscored."""
+    model, language, judge = run
+    total = overall(answer.scores, sample["subtask"]) if answer.scores else None
+    if answer.scores is None or total is None:
+        detail = answer.error or "the judge left a metric out"
+        collector.reject(sample["key"], Reason.UNSCORED, detail, sample, {"model": model})
+        return
+    collector.accept(
+        {
+            **{name: sample[name] for name in ("key", "image_id", "task", "subtask")},
+            "model": model,
+            "language": language,
+            "prompt": sample[language],
+            "instruction_following": answer.scores.instruction_following,
+            "non_edit_consistency": answer.scores.non_edit_consistency,
+            "visual_quality": answer.scores.visual_quality,
+            "reasoning_accuracy": answer.scores.reasoning_accuracy,
+            "overall": total,
+            "replies": json_text(answer.scores.replies),
+            "judge": judge,
+            "seconds": answer.seconds,
+            "edit_image": answer.image,
+        }
+    )
