@@ -1,0 +1,350 @@
+"""Where photographs come from: every entry below a folder or an S3 prefix, accounted for.
+
+``walk`` and ``walk_s3`` list; ``read`` and ``read_s3`` fetch what was registered, later and perhaps
+on another machine, and refuse what has changed since or leads out of the root. Names are text that
+JSON and Parquet can hold, whatever bytes the file system had. Source: issue 2, sections 2 and 5.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from unicedit_assets.domain.identity import Json, digest
+from unicedit_assets.domain.reasons import Reason
+
+IMAGE_EXTENSIONS: Final = frozenset(
+    f".{ending}"
+    for ending in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif", "avif"),
+        *("heic", "heif", "jp2", "jxl"),
+    )
+)
+"""Names that claim to be pictures; some formats are listed only to be rejected visibly."""
+
+MAX_BYTES: Final = 256 * 1024 * 1024
+"""Files above this many bytes are not read."""
+
+_BLOCK: Final = 1 << 20
+_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN_FOLDER: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class SourceEntry:
+    """One source picture as a shard's manifest records it.
+
+    Attributes:
+        name: path relative to the root, parted by ``/``, as :func:`name_to_text` writes it.
+        size: bytes; 0 when it could not be read.
+        version: what must be the same when it is read: ``sha256:...`` or ``etag:...``; empty when
+            there is a problem.
+        problem: why it can be no picture, found out while listing.
+        detail: one line about the problem.
+    """
+
+    name: str
+    size: int
+    version: str
+    problem: Reason | None = None
+    detail: str = ""
+
+    @property
+    def key(self) -> str:
+        """The identity of this entry: another content or another problem is another entry."""
+        return digest("source", self.name, self.version, self.problem)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the entry as JSON."""
+        return {
+            "name": self.name,
+            "size": self.size,
+            "version": self.version,
+            "problem": self.problem,
+            "detail": self.detail,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SourceEntry:
+        """Read back what :meth:`to_json` wrote.
+
+        Raises:
+            KeyError: a field is missing.
+            ValueError: the problem is not a known reason.
+        """
+        problem = value["problem"]
+        return cls(
+            name=str(value["name"]),
+            size=int(value["size"]),
+            version=str(value["version"]),
+            problem=None if problem is None else Reason(problem),
+            detail=str(value["detail"]),
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """One entry of a listing: either a source, perhaps with a problem, or ignored.
+
+    Ignored are entries whose name does not claim to be a picture. They are listed so that a caller
+    can count and name them.
+    """
+
+    entry: SourceEntry
+    ignored: bool = False
+
+
+class SourceError(Exception):
+    """A registered source cannot be had; carries the reason and one line of detail."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def name_to_text(name: bytes) -> str:
+    """Write a file name as text, reversibly: odd bytes, control characters and ``%`` as ``%XX``."""
+    text = name.decode("utf-8", "surrogateescape")
+    return "".join(_escaped(c) if _is_odd(c) else c for c in text)
+
+
+def text_to_name(text: str) -> bytes:
+    """Return the file name that :func:`name_to_text` wrote."""
+    return unquote_to_bytes(text)
+
+
+def _is_odd(char: str) -> bool:
+    code = ord(char)
+    return char == "%" or code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+
+
+def claims_to_be_image(name: str) -> bool:
+    """Return whether a name ends like a picture's, whatever the case of its letters."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_EXTENSIONS
+
+
+def walk(root: Path, max_bytes: int = MAX_BYTES) -> Iterator[Found]:
+    """List everything below a folder, depth first, by the bytes of the names.
+
+    Links are never followed out of the root, and links to folders are not followed at all, so that
+    no loop is possible and no file is found twice through one.
+
+    Raises:
+        OSError: the root itself cannot be listed.
+    """
+    base = Path(os.path.realpath(root, strict=True))
+    pending = _children(base)
+    while pending:
+        path = pending.pop()
+        if (found := _inspect(base, path, max_bytes)) is not None:
+            yield found
+        try:
+            if stat.S_ISDIR(_mode(path)):
+                pending.extend(_children(path))
+        except OSError as error:
+            yield _trouble(base, path, Reason.UNREADABLE, f"folder: {_why(error)}")
+
+
+def _children(folder: Path) -> list[Path]:
+    """Return what a folder holds, the last first, as a stack wants it."""
+    return sorted(folder.iterdir(), key=os.fsencode, reverse=True)
+
+
+def _inspect(base: Path, path: Path, max_bytes: int) -> Found | None:
+    """Say what one entry is; None for an ordinary folder."""
+    mode = _mode(path)
+    is_image = claims_to_be_image(path.name)
+    if stat.S_ISDIR(mode):
+        return _trouble(base, path, Reason.NOT_A_FILE, "folder") if is_image else None
+    if stat.S_ISLNK(mode) and _leads_out(base, path) and (is_image or _leads_to_folder(path)):
+        return _trouble(base, path, Reason.OUTSIDE_ROOT, "link that leads out of the root")
+    if not is_image:
+        return Found(SourceEntry(_text(base, path), 0, ""), ignored=True)
+    try:
+        return Found(_register(base, path, max_bytes))
+    except SourceError as error:
+        return _trouble(base, path, error.reason, error.detail)
+
+
+def _mode(path: Path) -> int:
+    """Return the mode without following a link; 0 for what cannot even be looked at."""
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _leads_to_folder(path: Path) -> bool:
+    return stat.S_ISDIR(_mode(Path(os.path.realpath(path))))
+
+
+def _leads_out(base: Path, path: Path) -> bool:
+    return not Path(os.path.realpath(path)).is_relative_to(base)
+
+
+def _text(base: Path, path: Path) -> str:
+    return name_to_text(os.fsencode(path.relative_to(base)))
+
+
+def _trouble(base: Path, path: Path, reason: Reason, detail: str) -> Found:
+    return Found(SourceEntry(_text(base, path), 0, "", reason, detail))
+
+
+def _register(base: Path, path: Path, max_bytes: int) -> SourceEntry:
+    hashed, size = hashlib.sha256(), 0
+    for block in _blocks(base, path, max_bytes):
+        hashed.update(block)
+        size += len(block)
+    return SourceEntry(_text(base, path), size, f"sha256:{hashed.hexdigest()}")
+
+
+def read(entry: SourceEntry, root: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a registered file.
+
+    Raises:
+        SourceError: the entry had a problem from the start, or the file is gone, unreadable, not a
+            regular file, too large, outside the root, or no longer what was registered.
+    """
+    if entry.problem is not None:
+        raise SourceError(entry.problem, entry.detail)
+    try:
+        base = Path(os.path.realpath(root, strict=True))
+    except OSError as error:
+        raise SourceError(Reason.UNREADABLE, f"root: {_why(error)}") from error
+    path = base / os.fsdecode(text_to_name(entry.name))
+    data = b"".join(_blocks(base, path, max_bytes))
+    if f"sha256:{hashlib.sha256(data).hexdigest()}" != entry.version:
+        raise SourceError(Reason.CHANGED, "the content is not what was registered")
+    return data
+
+
+def _blocks(base: Path, path: Path, max_bytes: int) -> Iterator[bytes]:
+    """Yield a regular file's content; every refusal is a SourceError."""
+    try:
+        with os.fdopen(_open_inside(base, path), "rb") as file:
+            total = 0
+            while block := file.read(_BLOCK):
+                total += len(block)
+                if total > max_bytes:
+                    raise SourceError(Reason.BOMB, f"more than {max_bytes} bytes")
+                yield block
+    except OSError as error:
+        if error.errno in _OURS:
+            raise
+        raise SourceError(Reason.UNREADABLE, _why(error)) from error
+    except ValueError as error:  # a registered name that no file can have
+        raise SourceError(Reason.UNREADABLE, str(error)) from error
+
+
+def _open_inside(base: Path, path: Path) -> int:
+    """Open a regular file below the root so that no link, even one made meanwhile, leads outside.
+
+    Links inside the root are resolved first; then each step is opened below the one before it and
+    may not be a link. What is not a regular file is not opened: a device might mind.
+    """
+    real = Path(os.path.realpath(path, strict=True))
+    if not real.is_relative_to(base):
+        raise SourceError(Reason.OUTSIDE_ROOT, "leads out of the root")
+    folder = _open_folder(base, real.relative_to(base).parts[:-1])
+    try:
+        status = os.stat(real.name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(Reason.NOT_A_FILE, "folder, pipe, socket or device")
+        return os.open(real.name, _OPEN_FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _open_folder(base: Path, steps: Sequence[str]) -> int:
+    folder = os.open(base, _OPEN_FOLDER)
+    for step in steps:
+        above = folder
+        try:
+            folder = os.open(step, _OPEN_FOLDER, dir_fd=above)
+        finally:
+            os.close(above)
+    return folder
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def walk_s3(client: Any, bucket: str, prefix: str, max_bytes: int = MAX_BYTES) -> Iterator[Found]:
+    """List every object below a prefix, in the order of S3 (by the bytes of the keys).
+
+    Args:
+        client: a boto3 S3 client.
+        bucket: the bucket's name.
+        prefix: treated as a folder: ``photos`` does not list ``photos-old/...``.
+        max_bytes: larger objects are registered as bombs.
+    """
+    folder = _as_folder(prefix)
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+    for page in pages:
+        for listed in page.get("Contents", ()):
+            name = name_to_text(listed["Key"][len(folder) :].encode())
+            yield _found_in_s3(name, int(listed["Size"]), listed["ETag"].strip('"'), max_bytes)
+
+
+def _as_folder(prefix: str) -> str:
+    return prefix.rstrip("/") + "/" if prefix.strip("/") else ""
+
+
+def _found_in_s3(name: str, size: int, etag: str, max_bytes: int) -> Found:
+    if not name or name.endswith("/") or not claims_to_be_image(name):
+        return Found(SourceEntry(name, size, ""), ignored=True)
+    if size > max_bytes:
+        return Found(SourceEntry(name, size, "", Reason.BOMB, f"more than {max_bytes} bytes"))
+    return Found(SourceEntry(name, size, f"etag:{etag}:{size}"))
+
+
+def read_s3(
+    entry: SourceEntry, client: Any, bucket: str, prefix: str, max_bytes: int = MAX_BYTES
+) -> bytes:
+    """Return the bytes of a registered object.
+
+    Raises:
+        SourceError: as :func:`read`.
+        Exception: what the client raises when the service, not the object, is in trouble; worth
+            another try.
+    """
+    if entry.problem is not None:
+        raise SourceError(entry.problem, entry.detail)
+    etag, size = entry.version.removeprefix("etag:").rsplit(":", 1)
+    key = _as_folder(prefix) + text_to_name(entry.name).decode()
+    try:
+        reply = client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+    except client.exceptions.ClientError as error:
+        raise _s3_refusal(error) from error
+    with closing(reply["Body"]) as body:
+        if reply["ContentLength"] != int(size):
+            raise SourceError(Reason.CHANGED, "the size is not what was registered")
+        if reply["ContentLength"] > max_bytes:
+            raise SourceError(Reason.BOMB, f"more than {max_bytes} bytes")
+        return bytes(body.read())
+
+
+def _s3_refusal(error: Any) -> Exception:
+    """Turn a client's error into a verdict on the object, or give it back if it is not one."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if status == 412:
+        return SourceError(Reason.CHANGED, "the content is not what was registered")
+    if status in {403, 404} and code != "NoSuchBucket":
+        return SourceError(Reason.UNREADABLE, code)
+    return error if isinstance(error, Exception) else RuntimeError(code)
