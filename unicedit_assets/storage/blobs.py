@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SEGMENT = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*")
 SEGMENT_LIMIT = 255
 KEY_LIMIT = 900
+_COPY_BYTES = 1 << 20
 
 # EFBIG is what a file-size limit (ulimit -f) gives; CPython itself ignores the SIGXFSZ signal.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -98,6 +99,13 @@ class BlobStore(Protocol):
         ...
 
 
+def is_key(key: str) -> bool:
+    """Return whether ``key`` is well formed."""
+    return len(key) <= KEY_LIMIT and all(
+        SEGMENT.fullmatch(segment) and len(segment) <= SEGMENT_LIMIT for segment in key.split("/")
+    )
+
+
 def checked_key(key: str) -> str:
     """Return ``key`` when it is well formed.
 
@@ -105,10 +113,7 @@ def checked_key(key: str) -> str:
         BadKey: it is empty, absolute, too long, or has a segment that is empty, starts with a dot
             or holds a character outside ``[A-Za-z0-9._=-]``.
     """
-    segments = key.split("/")
-    if len(key) > KEY_LIMIT or not all(
-        SEGMENT.fullmatch(segment) and len(segment) <= SEGMENT_LIMIT for segment in segments
-    ):
+    if not is_key(key):
         raise BadKey(f"{key[:200]!r} is not a storage key: use relative paths of [A-Za-z0-9._=-]")
     return key
 
@@ -139,7 +144,7 @@ class LocalStore:
     """A folder. Hard links arbitrate between writers, so the file system must support them."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self._root = Path(os.path.realpath(root))
 
     def __repr__(self) -> str:
         return f"LocalStore({self.url!r})"
@@ -163,8 +168,9 @@ class LocalStore:
         target = self._path(key)
         if target.is_file():
             return False
-        with self._temporary(target) as temporary:
-            shutil.copyfile(path, temporary)
+        with path.open("rb") as source, self._temporary(target) as temporary:
+            with temporary.open("xb") as copy:
+                shutil.copyfileobj(source, copy, _COPY_BYTES)
             _sync(temporary)
             return _link(temporary, target)
 
@@ -214,7 +220,7 @@ class LocalStore:
 
     def _path(self, key: str) -> Path:
         path = self._root / checked_key(key)
-        if not path.resolve().is_relative_to(self._root):
+        if not Path(os.path.realpath(path)).is_relative_to(self._root):
             raise BadKey(f"{key!r} leads out of {self.url} through a symbolic link")
         return path
 

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unicedit_assets.domain.identity import Json, digest
+from unicedit_assets.domain.schemas import REJECTS, ROWS
 from unicedit_assets.storage.blobs import BlobStore, MissingBlob, StorageError, checked_key
 from unicedit_assets.storage.manifests import (
     CheckRecord,
@@ -37,10 +38,14 @@ from unicedit_assets.storage.manifests import (
     merged_extra,
     plain,
 )
-from unicedit_assets.storage.parts import encode, iter_part, part_schema, read_part, verify_part
-
-ROWS = "rows"
-REJECTS = "rejects"
+from unicedit_assets.storage.parts import (
+    encode,
+    iter_part,
+    metadata_columns,
+    part_schema,
+    read_part,
+    verify_part,
+)
 
 
 class ConservationError(StorageError):
@@ -218,6 +223,10 @@ class Ledger:
     def schema(self, manifest: Manifest, table: str = ROWS) -> pa.Schema:
         """Return the Arrow schema of a table, reading one footer only."""
         return part_schema(self.store, _parts(manifest, table)[0])
+
+    def metadata_columns(self, manifest: Manifest, table: str = ROWS) -> list[str]:
+        """Return the (dotted) columns of a table that hold no image bytes."""
+        return metadata_columns(self.schema(manifest, table))
 
     def verify(self, manifest: Manifest) -> None:
         """Read every byte of a partition and compare the hashes.

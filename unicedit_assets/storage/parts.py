@@ -22,7 +22,9 @@ from unicedit_assets.storage.manifests import Part
 
 IMAGE_SUFFIXES = ("image", "bytes")
 ROW_GROUP_BYTES = 16 << 20
+_MAGIC = b"PAR1"
 _TAIL = 8  # the footer's length and the magic number end every Parquet file
+_FOOTER_BYTES = 16 << 10
 
 
 class CorruptPart(StorageError):  # noqa: N818 - a plain noun
@@ -56,10 +58,9 @@ class _Leaf:
     text: bool
 
 
-def is_image(path: str, kind: pa.DataType) -> bool:
-    """Return whether a (dotted) column holds image bytes, by its name and type."""
-    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-    return binary and path.endswith(IMAGE_SUFFIXES)
+def metadata_columns(schema: pa.Schema) -> list[str]:
+    """Return the (dotted) columns of a schema that hold no image bytes."""
+    return [leaf.path for leaf in _leaves(schema) if not leaf.image]
 
 
 def encode(table: pa.Table) -> Encoded:
@@ -80,7 +81,7 @@ def encode(table: pa.Table) -> Encoded:
         data=data,
         rows=table.num_rows,
         sha256=hashlib.sha256(data).hexdigest(),
-        footer_sha256=_footer_sha256(io.BytesIO(data), len(data)),
+        footer_sha256=hashlib.sha256(_footer(io.BytesIO(data), len(data))).hexdigest(),
     )
 
 
@@ -151,9 +152,15 @@ def _opened(store: BlobStore, part: Part) -> Iterator[pq.ParquetFile]:
         with store.open(part.key) as file:
             size = file.seek(0, io.SEEK_END)
             _expect(size == part.bytes, part, f"it has {size} bytes instead of {part.bytes}")
-            _expect(_footer_sha256(file, size) == part.footer_sha256, part, "its footer differs")
-            file.seek(0)
-            yield pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+            footer = _footer(file, size)
+            digest = hashlib.sha256(footer).hexdigest()
+            _expect(digest == part.footer_sha256, part, "its footer differs")
+            yield pq.ParquetFile(
+                file,
+                metadata=pq.read_metadata(pa.BufferReader(_MAGIC + footer)),
+                page_checksum_verification=True,
+                pre_buffer=False,
+            )
     except MissingBlob as error:
         raise CorruptPart(f"{part.key} is missing from {store.url}") from error
     except (OSError, pa.ArrowException) as error:
@@ -165,12 +172,15 @@ def _expect(holds: bool, part: Part, otherwise: str) -> None:
         raise CorruptPart(f"{part.key} is corrupt: {otherwise}")
 
 
-def _footer_sha256(file: IO[bytes], size: int) -> str:
-    file.seek(max(0, size - _TAIL))
-    tail = file.read(_TAIL)
-    length = int.from_bytes(tail[:4], "little")
-    file.seek(max(0, size - _TAIL - length))
-    return hashlib.sha256(file.read(length) + tail).hexdigest()
+def _footer(file: IO[bytes], size: int) -> bytes:
+    """Return the metadata that ends a Parquet file, in one read unless it is uncommonly large."""
+    start = file.seek(max(0, size - _FOOTER_BYTES))
+    ending = file.read(size - start)
+    length = int.from_bytes(ending[-_TAIL:-4], "little") + _TAIL
+    if length > len(ending):
+        file.seek(max(0, size - length))
+        return file.read(length)
+    return ending[-length:]
 
 
 def _checked(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:

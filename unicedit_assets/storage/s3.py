@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from unicedit_assets.storage.blobs import MissingBlob, StorageError, checked_key
+from unicedit_assets.storage.blobs import MissingBlob, StorageError, checked_key, is_key
 
 ClientFactory: TypeAlias = Callable[[], Any]
 
@@ -127,7 +127,9 @@ class S3Store:
         with self._told(prefix):
             for page in pages:
                 for entry in page.get("Contents", ()):
-                    yield entry["Key"].removeprefix(self._prefix)
+                    key = entry["Key"].removeprefix(self._prefix)
+                    if is_key(key):
+                        yield key
 
     def _named(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
