@@ -166,6 +166,36 @@ def phrase(intent: Intent, variant: int = 0) -> Wording:
     )
 
 
+@dataclass(frozen=True)
+class Points:
+    """Reasoning points: plain statements of what a right result shows, in both languages."""
+
+    en: tuple[str, ...]
+    cn: tuple[str, ...]
+
+
+def reasoning_points(intent: Intent) -> Points:
+    """Return what a right result must show, for an intent of a Reasoning Editing subtask.
+
+    A compound's points are its steps as instructions (``parse`` reads them) and that the rest
+    stays. Other intents whose operation has no points get none.
+    """
+    closing = prompt().data["closing_point"]
+    if intent.operation == COMPOUND:
+        steps = [phrase(step) for step in intent.steps]
+        return Points(
+            (*(step.en for step in steps), closing["en"]),
+            (*(step.cn for step in steps), closing["cn"]),
+        )
+    data = prompt().data["points"].get(intent.operation)
+    if data is None:
+        return Points((), ())
+    return Points(
+        (*(_fill(point, intent.slots, 0) for point in data["en"]), closing["en"]),
+        (*(_fill(point, intent.slots, 1) for point in data["cn"]), closing["cn"]),
+    )
+
+
 @cache
 def _rules(language: int) -> tuple[_Rule, ...]:
     field_name = ("en", "cn")[language]

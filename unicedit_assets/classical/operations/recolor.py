@@ -1,0 +1,45 @@
+"""Color Alteration: a region takes another colour and keeps its own light and shade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from unicedit_assets.classical import colours, masks
+from unicedit_assets.classical.colours import Floats
+from unicedit_assets.classical.regions import Region
+from unicedit_assets.classical.scene import Scene
+from unicedit_assets.domain.roles import Pixels
+
+
+def recolored(lab: Floats, mean: Floats, word: str) -> Floats:
+    """Return Lab values whose mean is moved to a colour word's, keeping the shading."""
+    goal = colours.prototype_lab(word)
+    chroma = float(np.hypot(goal[1], goal[2]))
+    room = 1.0 if word in ("black", "white") else 0.7
+    light = mean[0] + (goal[0] - mean[0]) * room
+    contrast = min(1.0, 0.9 * min(light, 100 - light) / max(8.0, min(mean[0], 100 - mean[0])) + 0.2)
+    out = np.empty_like(lab)
+    out[..., 0] = np.clip(light + (lab[..., 0] - mean[0]) * contrast, 3, 98)
+    own = (lab[..., 1:] - mean[1:]) * np.float32(0.25)
+    shade = np.clip(out[..., 0] / max(light, 1.0), 0.25, 1.25)[..., None]
+    out[..., 1:] = goal[1:] * (shade if chroma > 10 else 1.0) + own * (0.5 if chroma < 10 else 1)
+    return out
+
+
+def recolor_region(scene: Scene, region: Region, word: str) -> Pixels:
+    """Return the picture with a region in another colour."""
+    alpha = scene.alpha(region)
+    x0, y0, x1, y1 = masks.box_of(alpha > 0)
+    part = scene.image[y0:y1, x0:x1]
+    painted = colours.from_lab(recolored(colours.to_lab(part), region.lab, word))
+    out = scene.image.copy()
+    out[y0:y1, x0:x1] = masks.blend(part, painted, alpha[y0:y1, x0:x1])
+    return out
+
+
+def recolor(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
+    """Change the colour of the region that the words name."""
+    region = scene.find(slots["kind"], slots["colour"], slots["place"])
+    return recolor_region(scene, region, slots["to"])

@@ -1,0 +1,245 @@
+"""Which intents make sense for a photograph, by rule; each still has to pass a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from unicedit_assets.classical import colours
+from unicedit_assets.classical.operations import additions, backdrop, objects, style, tone, writing
+from unicedit_assets.classical.operations.texture import PATTERNS
+from unicedit_assets.classical.places import PLACES
+from unicedit_assets.classical.regions import Region
+from unicedit_assets.classical.scene import Scene
+from unicedit_assets.domain.language import COMPOUND, Intent
+
+VIVID = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
+TEXTS = (
+    "HELLO",
+    "SUMMER",
+    "EXPLORE",
+    "Good Morning",
+    "JOURNAL",
+    "OPEN DAY",
+    "Day 42",
+    "NORTH",
+    "Dream Big",
+    "VOL. 7",
+)
+_SURE = 0.02
+
+Proposer = Callable[[Scene], Iterator[Intent]]
+
+
+def named(region: Region) -> dict[str, str]:
+    """Return the slots that name a region."""
+    return {"colour": region.colour, "kind": region.kind, "place": region.place}
+
+
+def _sure(regions: tuple[Region, ...], least: float) -> list[Region]:
+    return [r for r in regions if r.share >= least and r.margin >= _SURE]
+
+
+def _paintable(scene: Scene) -> list[Region]:
+    sky = () if scene.sky is None else (scene.sky,)
+    areas = [r for r in _sure(scene.areas, 0.015) if r.purity >= 0.55]
+    return [*areas, *_sure(scene.objects, 0.002), *_sure(sky, 0.1)]
+
+
+def tones(scene: Scene) -> Iterator[Intent]:
+    """Every tone; the trial drops those that the photograph already has."""
+    yield from (Intent("tone", {"tone": word}) for word in tone.TONES)
+
+
+def styles(scene: Scene) -> Iterator[Intent]:
+    """Every style."""
+    yield from (Intent("style", {"style": word}) for word in style.STYLES)
+
+
+def zooms(scene: Scene) -> Iterator[Intent]:
+    """Zooms onto each place."""
+    for factor in ("1.5", "2", "2.5"):
+        yield from (Intent("zoom", {"factor": factor, "place": place}) for place in PLACES)
+
+
+def viewpoints(scene: Scene) -> Iterator[Intent]:
+    """Camera moves and turns."""
+    yield from (Intent("perspective", {"side": s}) for s in ("left", "right", "above", "below"))
+    for degrees in ("6", "10", "15"):
+        for turn in ("clockwise", "counterclockwise"):
+            yield Intent("roll", {"degrees": degrees, "turn": turn})
+
+
+def recolours(scene: Scene) -> Iterator[Intent]:
+    """Clearly other colours for each nameable region."""
+    for region in _paintable(scene):
+        for word in VIVID:
+            if float(colours.distance(region.lab, colours.prototype_lab(word))) >= 40:
+                yield Intent("recolor", {**named(region), "to": word})
+
+
+def textures(scene: Scene) -> Iterator[Intent]:
+    """Patterns for regions large enough to show them."""
+    for region in _paintable(scene):
+        if region.share >= 0.03 and region.spread < 22:
+            yield from (Intent("texture", {**named(region), "pattern": p}) for p in PATTERNS)
+
+
+def writings(scene: Scene) -> Iterator[Intent]:
+    """Texts where letters stand out from the ground."""
+    turn = int(scene.lab[..., 0].sum()) % len(TEXTS)
+    for index, place in enumerate(PLACES):
+        text = TEXTS[(turn + 3 * index) % len(TEXTS)]
+        box = writing.lettering_box(text, place, scene.width, scene.height)
+        for colour in (*VIVID[:6], "pink", "white", "black"):
+            if writing.legibility(scene, box, colour) >= 48:
+                yield Intent("write", {"text": text, "colour": colour, "place": place})
+
+
+def backdrops(scene: Scene) -> Iterator[Intent]:
+    """Backgrounds that suit the light on what is kept."""
+    if scene.subject is not None:
+        for word in ("white_studio", "blurred", "sunset", "clear_blue"):
+            yield Intent("background", {"kind": "subject", "backdrop": word})
+    if scene.landscape is not None:
+        light = float(scene.landscape.lab[0])
+        fits = {
+            "starry_night": light < 30,
+            "sunset": light < 55,
+            "clear_blue": light > 32,
+            "overcast": 25 < light < 68,
+        }
+        for word in (word for word, fit in fits.items() if fit):
+            yield Intent("background", {"kind": "landscape", "backdrop": word})
+
+
+def extractions(scene: Scene) -> Iterator[Intent]:
+    """Cutouts onto plain grounds that differ from them."""
+    for region in (scene.subject, scene.landscape):
+        if region is not None:
+            for ground in _other_grounds(region):
+                yield Intent("extract", {"kind": region.kind, "ground": ground})
+    compact = [r for r in _sure(scene.areas, 0.03) if r.share < 0.4 and r.purity >= 0.6]
+    for region in [*_sure(scene.objects, 0.003), *compact]:
+        for ground in _other_grounds(region):
+            yield Intent("extract_named", {**named(region), "ground": ground})
+
+
+def _other_grounds(region: Region) -> list[str]:
+    return [
+        word
+        for word, rgb in backdrop.GROUNDS.items()
+        if colours.distance(region.lab, colours.to_lab(np.array([[rgb]], np.uint8))[0, 0]) > 32
+    ]
+
+
+def removals(scene: Scene) -> Iterator[Intent]:
+    """Isolated objects."""
+    yield from (Intent("remove", named(r)) for r in _sure(scene.objects, 0.0008))
+
+
+def duplicates(scene: Scene) -> Iterator[Intent]:
+    """Objects with room for copies beside them."""
+    for region in _sure(scene.objects, 0.001):
+        room = len(objects.companions(scene, region, 2))
+        for count, copies in objects.COPIES.items():
+            if room >= copies:
+                yield Intent("duplicate", {**named(region), "count": count})
+
+
+def resizes(scene: Scene) -> Iterator[Intent]:
+    """Objects that can grow or shrink, and landscapes that can rise."""
+    for region in _sure(scene.objects, 0.0015):
+        yield from (Intent("resize", {**named(region), "size": size}) for size in objects.SCALES)
+    if scene.landscape is not None and 0.15 < scene.landscape.share < 0.7:
+        yield from (
+            Intent("resize", {**named(scene.landscape), "size": size}) for size in objects.STRETCH
+        )
+
+
+def moves(scene: Scene) -> Iterator[Intent]:
+    """Objects with a fitting spot elsewhere, and the mirrored scene."""
+    for region in _sure(scene.objects, 0.0008):
+        for place in PLACES:
+            if place != region.place and objects.landing(scene, region, place) is not None:
+                yield Intent("move", {**named(region), "to_place": place})
+    yield Intent("mirror")
+
+
+def additions_of(scene: Scene) -> Iterator[Intent]:
+    """Things where there is free room of a fitting lightness."""
+    for place in ("top", "upper_left", "upper_right", "left", "right", "center"):
+        high = place in ("top", "upper_left", "upper_right")
+        for thing in additions.THINGS:
+            spot = additions.spot_for(scene, thing, place)
+            if spot is None or spot.unevenness > additions.FREE_UNEVENNESS:
+                continue
+            light = float(spot.lab[0])
+            red = float(colours.distance(spot.lab, colours.prototype_lab("red")))
+            fits = {
+                "full_moon": high and light < 55,
+                "red_balloon": red > 40,
+                "hot_air_balloon": high and light > 35,
+                "flock_of_birds": high and light > 45,
+            }
+            if fits[thing]:
+                yield Intent("add", {"thing": thing, "place": place})
+
+
+def scenarios(scene: Scene) -> Iterator[Intent]:
+    """Circumstances that would show: night by day, snow on what is not white."""
+    light = float(scene.lab[..., 0].mean())
+    fits = {"fog": light < 80, "night": light > 32, "snow": light < 72, "aged": True}
+    yield from (Intent("scenario", {"scenario": word}) for word, fit in fits.items() if fit)
+
+
+PROPOSERS: Mapping[str, Proposer] = MappingProxyType(
+    {
+        "Tone Transformation": tones,
+        "Style Transfer": styles,
+        "Lens Zooming": zooms,
+        "Viewpoint Transformation": viewpoints,
+        "Color Alteration": recolours,
+        "Texture Editing": textures,
+        "Text Modification": writings,
+        "Background Change": backdrops,
+        "Object Extraction": extractions,
+        "Subject Removal": removals,
+        "Counting Change": duplicates,
+        "Shape-Size Alteration": resizes,
+        "Spatial Reasoning Edits": moves,
+        "Subject Addition": additions_of,
+        "Implicit Change Edits": scenarios,
+    }
+)
+
+# First step's operation -> operations that may follow it without hiding it.
+FOLLOWERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "recolor": ("write", "add", "zoom"),
+        "texture": ("write", "tone"),
+        "remove": ("tone", "write"),
+        "add": ("tone", "write"),
+        "tone": ("zoom", "write"),
+        "zoom": ("tone",),
+    }
+)
+
+
+def compounds(found: Mapping[str, list[Intent]]) -> Iterator[Intent]:
+    """Pairs of different steps out of the intents that passed their trial."""
+    by_operation: dict[str, list[Intent]] = {}
+    for intents in found.values():
+        for intent in intents:
+            by_operation.setdefault(intent.operation, []).append(intent)
+    for first, followers in FOLLOWERS.items():
+        for follower in followers:
+            pairs = zip(
+                by_operation.get(first, [])[:3],
+                by_operation.get(follower, [])[::-1][:3],
+                strict=False,
+            )
+            for one, other in pairs:
+                yield Intent(COMPOUND, {}, (one, other))
