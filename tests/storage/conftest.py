@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +16,28 @@ from unicedit_assets.storage.ledger import Ledger
 _buckets = itertools.count()
 
 
+def _one_put_at_a_time(app: Callable[..., Any]) -> Callable[..., Any]:
+    """S3 decides conditional PUTs atomically; moto looks and then writes, so it needs a lock."""
+    lock = threading.Lock()
+
+    def locked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ["REQUEST_METHOD"] != "PUT":
+            return app(environ, start_response)
+        with lock:
+            return app(environ, start_response)
+
+    return locked
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    http = server._server
+    assert http is not None
+    http.app = _one_put_at_a_time(http.app)
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()

@@ -200,10 +200,8 @@ class LocalStore:
 
     def modified(self, key: str) -> float:
         """See ``BlobStore.modified``."""
-        try:
-            return self._path(key).stat().st_mtime
-        except (FileNotFoundError, NotADirectoryError):
-            raise MissingBlob(f"{self.url} has no {key}") from None
+        with self.open(key) as file:
+            return os.fstat(file.fileno()).st_mtime
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See ``BlobStore.keys``."""

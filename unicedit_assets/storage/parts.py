@@ -86,7 +86,7 @@ def encode(table: pa.Table) -> Encoded:
 
 
 def read_part(store: BlobStore, part: Part, columns: Sequence[str] | None) -> pa.Table:
-    """Read some columns of a part, or all of them when ``columns`` is None.
+    """Read some columns of a part, or all of them when ``columns`` is None, in the file's order.
 
     Raises:
         CorruptPart: the file is missing or is not what was committed.
