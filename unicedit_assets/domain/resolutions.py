@@ -71,9 +71,11 @@ def crop_box(width: int, height: int, target: Resolution) -> Crop:
     The box is in floats, so that the crop is centred to less than a pixel and the aspect ratio is
     exact. It never leaves the picture by a rounding error, which Pillow would refuse.
     """
-    aspect = target.width / target.height
-    kept_width = min(float(width), height * aspect)
-    kept_height = min(float(height), width / aspect)
+    kept_width, kept_height = float(width), float(height)
+    if width * target.height > height * target.width:
+        kept_width = height * target.width / target.height
+    else:
+        kept_height = width * target.height / target.width
     left = max(0.0, (width - kept_width) / 2)
     top = max(0.0, (height - kept_height) / 2)
     share = 1 - (kept_width * kept_height) / (width * height)

@@ -167,6 +167,8 @@ def _children(folder: Path) -> list[Path]:
 def _inspect(base: Path, path: Path, max_bytes: int) -> Found | None:
     """Say what one entry is; None for an ordinary folder."""
     mode = _mode(path)
+    if not mode:
+        return _trouble(base, path, Reason.UNREADABLE, "cannot be looked at")
     is_image = claims_to_be_image(path.name)
     if stat.S_ISDIR(mode):
         return _trouble(base, path, Reason.NOT_A_FILE, "folder") if is_image else None
