@@ -40,7 +40,8 @@ class PairRow:
     facts: PairFacts
 
 
-def _texts(column: pa.Array) -> list[str | None]:
+def texts_of(column: pa.Array) -> list[str | None]:
+    """Return a text column's values; bytes that are not UTF-8 become replacement characters."""
     try:
         values: list[str | None] = column.to_pylist()
     except UnicodeDecodeError:
@@ -50,7 +51,7 @@ def _texts(column: pa.Array) -> list[str | None]:
     return values
 
 
-def _batches(
+def batches(
     file: DataFile, group: int, columns: list[str], rows: int
 ) -> Iterator[tuple[int, pa.RecordBatch] | Unread]:
     """Yield (first row, batch), and at the first thing that cannot be read what is left."""
@@ -70,12 +71,12 @@ def _batches(
 
 def read_texts(file: DataFile, group: int) -> Iterator[TextRow | Unread]:
     """Yield the texts of a row group's rows, then, where reading broke off, the rest as unread."""
-    for item in _batches(file, group, list(file.texts), _TEXT_ROWS):
+    for item in batches(file, group, list(file.texts), _TEXT_ROWS):
         if isinstance(item, Unread):
             yield item
             continue
         start, batch = item
-        columns = [_texts(batch.column(name)) for name in file.texts]
+        columns = [texts_of(batch.column(name)) for name in file.texts]
         for offset, values in enumerate(zip(*columns, strict=True)):
             yield TextRow(start + offset, dict(zip(file.texts, values, strict=True)))
 
@@ -85,14 +86,14 @@ def _bytes(batch: pa.RecordBatch, column: str) -> list[bytes | None]:
 
 
 def _keys(batch: pa.RecordBatch) -> list[str | None]:
-    return _texts(batch.column("key")) if "key" in batch.schema.names else [None] * batch.num_rows
+    return texts_of(batch.column("key")) if "key" in batch.schema.names else [None] * batch.num_rows
 
 
 def read_pairs(file: DataFile, group: int, max_pixels: int) -> list[PairRow | Unread]:
     """Examine the pictures of a row group's rows; only figures stay in memory."""
     columns = ["src_image.bytes", "edit_image.bytes", *(["key"] if "key" in file.texts else [])]
     results: list[PairRow | Unread] = []
-    for item in _batches(file, group, columns, _PAIR_ROWS):
+    for item in batches(file, group, columns, _PAIR_ROWS):
         if isinstance(item, Unread):
             results.append(item)
             continue
