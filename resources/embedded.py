@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unicedit_assets.classical.editor import ClassicalEditor
-from unicedit_assets.classical.faults import FaultyEditor
-from unicedit_assets.classical.instructor import ClassicalInstructor
-from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.roles import Edited, Pixels
 from unicedit_assets.evidence.judge import EmbeddedJudge
 from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
+
+from unicedit_assets.classical.editor import ClassicalEditor
+from unicedit_assets.classical.faults import MIX, FaultyEditor
+from unicedit_assets.classical.instructor import COMPOUND_SUBTASK, ClassicalInstructor
+from unicedit_assets.classical.proposals import PROPOSERS
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.domain.roles import Edited, Pixels
 from unicedit_assets.pipeline.project import Backends
 from unicedit_assets.settings import Settings
 
@@ -20,7 +22,7 @@ class IdentityEditor:
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        return {"name": "identity", "revision": "1"}
+        return {"name": "identity", "version": 1}
 
     def edit(self, image: Pixels, prompt: str, seed: int) -> Edited:
         """Return the picture as it is."""
@@ -32,16 +34,16 @@ def embedded_backends(settings: Settings) -> Backends:
     instructor, classical = ClassicalInstructor(), ClassicalEditor()
     faults = settings.edits.faults
     pipeline_editor = (
-        FaultyEditor(classical, instructor, faults.rate, faults.mix or None)
+        FaultyEditor(classical, instructor, faults.rate, faults.mix or MIX)
         if faults.rate
         else classical
     )
-    faulty = FaultyEditor(classical, instructor, settings.unicbench_scores.planted_rate, None)
+    faulty = FaultyEditor(classical, instructor, settings.unicbench_scores.planted_rate, MIX)
     return Backends(
         instructor=instructor,
         editors={"classical": pipeline_editor},
         models={"classical": classical, "classical-faulty": faulty, "identity": IdentityEditor()},
         verifiers={version: EvidenceVerifier(version) for version in VERSIONS},
         judge=EmbeddedJudge(),
-        subtasks=classical.subtasks,
+        subtasks=(*PROPOSERS, COMPOUND_SUBTASK),
     )

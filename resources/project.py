@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from resources.embedded import embedded_backends
+from unicedit_assets.checks.runner import ensure_checked
 from unicedit_assets.pipeline.engine import LocalEngine
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.registry import Registry
@@ -35,6 +36,7 @@ def open_project(home: Path, settings: Settings | None = None) -> Project:
         backends=BACKENDS[settings.profile](settings),
         engine=LocalEngine(settings.worker_count()),
         stages=STAGES,
+        inspect=ensure_checked,
     )
 
 

@@ -6,6 +6,7 @@ Each field is *identity* (it can change what a stage produces, so it enters the 
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from unicedit_assets.domain.duplicates import MAX_DISTANCE
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.taxonomy import SUBTASKS
 
@@ -58,8 +60,11 @@ class RawImagesSettings(StageSettings):
     max_pixels: int = identity(64_000_000, "Larger headers are refused before decoding.", gt=0)
     min_side: int = identity(256, "Photographs with a shorter side are too small.", gt=0)
     max_crop: float = identity(0.20, "Largest share that may be cropped away.", ge=0, le=1)
-    duplicate_distance: int | None = identity(
-        None, "Hamming distance of perceptual hashes that counts as the same photograph.", ge=0
+    duplicate_distance: int = identity(
+        MAX_DISTANCE,
+        "Hamming distance of perceptual hashes that counts as the same photograph.",
+        ge=0,
+        le=16,
     )
     licence: str = identity("unknown", "Licence of the photographs, kept with every row.")
 
@@ -107,8 +112,11 @@ class ReleaseSettings(StageSettings):
         15_000, "Rows a Parquet file (the published files: 15,000).", ge=1
     )
     row_group_bytes: int = identity(64 << 20, "Image bytes a row group.", ge=1)
-    duplicate_distance: int | None = identity(
-        None, "Hamming distance that counts as the same photograph across shards.", ge=0
+    duplicate_distance: int = identity(
+        MAX_DISTANCE,
+        "Hamming distance that counts as the same photograph across shards.",
+        ge=0,
+        le=16,
     )
 
 
@@ -185,3 +193,46 @@ class Settings(BaseModel):
 def home_from_environment() -> Path:
     """Return the project's home: ``$UNICEDIT_HOME``, or the folder ``lake-home`` here."""
     return Path(os.environ.get(HOME_VARIABLE) or "unicedit-home").absolute()
+
+
+def settings_text(changed: Mapping[str, object]) -> str:
+    """Return a commented ``unicedit.toml``: every field with its meaning; defaults commented out.
+
+    Args:
+        changed: dotted name, such as ``raw_images.licence`` -> value that differs from the default.
+    """
+    lines = [
+        "# Settings of this UnicEdit project. Lines that start with '#' show the defaults.",
+        "",
+    ]
+    lines += _field_lines(Settings(), "", changed)
+    for name in Settings.model_fields:
+        part = getattr(Settings(), name)
+        if isinstance(part, StageSettings):
+            lines += ["", f"[{name}]", *_field_lines(part, f"{name}.", changed)]
+    return "\n".join(lines) + "\n"
+
+
+def _field_lines(model: BaseModel, prefix: str, changed: Mapping[str, object]) -> list[str]:
+    lines = []
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, StageSettings):
+            continue
+        lines.append(f"# {info.description}")
+        if f"{prefix}{name}" in changed:
+            lines.append(f"{name} = {_toml(changed[f'{prefix}{name}'])}")
+        else:
+            lines.append(f"# {name} = {_toml(value)}")
+    return lines
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    if value is None:
+        return '""  # none'
+    # JSON and TOML agree about strings, booleans and numbers.
+    return json.dumps(value, ensure_ascii=False)

@@ -155,3 +155,26 @@ REJECTED = pa.schema(
         "extra": _text,
     }
 )
+
+# What the lake keeps of a release: where each row went. The release's own files have the published
+# schema (``published/schema.py``).
+RELEASE_ROWS = pa.schema(
+    {
+        "edit_id": _text,
+        "instruction_id": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "shard": _text,
+        "file": _text,
+        "row": _int,
+        "editor": _text,
+        "licence": _text,
+        "width": _int,
+        "height": _int,
+        "confidence": _float,
+        "rewritten": pa.bool_(),
+        "en": _text,
+        "cn": _text,
+    }
+)

@@ -154,7 +154,7 @@ def edit_chunk(
                 "edit_id": key,
                 "language": settings.language,
                 "editor": editor_name,
-                "revision": str(editor.identity.get("revision", "")),
+                "revision": str(editor.identity["version"]),
                 "settings": json_text(editor.identity),
                 "seed": seed,
                 "width": answer.width,

@@ -10,13 +10,17 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Items in flight a worker: enough that none waits for this process.
+_AHEAD = 3
 
 
 class Engine(Protocol):
@@ -65,9 +69,19 @@ class LocalEngine:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield ``function(item)`` in the order of the items.
 
+        Only a few items are taken ahead of the results, so memory follows the workers, not the
+        number of items.
+
         Raises:
             BrokenProcessPool: a worker died (out of memory, a crash in native code).
         """
         if self._workers == 1:
-            return map(function, items)
-        return _pool(self._workers).map(function, items)
+            yield from map(function, items)
+            return
+        pool, waiting = _pool(self._workers), deque[Future[Result]]()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= self._workers * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

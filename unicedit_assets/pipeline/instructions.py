@@ -212,7 +212,7 @@ def collect_answer(
                 "reasoning_points": list(draft.reasoning_points),
                 "reasoning_points_cn": list(draft.reasoning_points_cn),
                 "instructor": json_text(instructor.identity),
-                "prompt_sha256": str(instructor.identity.get("prompt_sha256", "")),
+                "prompt_sha256": str(instructor.identity.get("wordings", "")),
                 "seed": request.seed,
             }
         )

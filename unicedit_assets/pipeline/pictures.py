@@ -13,7 +13,7 @@ _PARTS_HELD = 4
 
 
 class Pictures:
-    """Encoded pictures by id. Holds a few parts at a time, so neighbours are cheap, memory bounded."""
+    """Encoded pictures by id. Holds a few parts at a time: neighbours are cheap."""
 
     def __init__(self, ledger: Ledger, manifest: Manifest, id_column: str, image_column: str):
         self._ledger = ledger

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from unicedit_assets.domain.identity import digest
 from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
@@ -23,12 +22,15 @@ from unicedit_assets.storage.manifests import Manifest
 
 OnChunk = Callable[[int, int], None]
 
+# The frozen benchmark is no asset of its own: whoever needs it first makes it.
+_ON_DEMAND = frozenset({"unicbench_samples"})
 
-class MissingInput(Exception):
+
+class MissingInputError(Exception):
     """A partition was asked for before what it is made from."""
 
 
-class BlockedInput(Exception):
+class BlockedInputError(Exception):
     """A blocking check of an input failed, so nothing is made from it."""
 
 
@@ -53,7 +55,11 @@ class Backends:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that a stage needs; a snapshot, made anew for each run or tick."""
+    """Everything that a stage needs; a snapshot, made anew for each run or tick.
+
+    Attributes:
+        inspect: makes sure that a partition's blocking checks have been evaluated and recorded.
+    """
 
     home: Path
     settings: Settings
@@ -62,6 +68,7 @@ class Project:
     backends: Backends
     engine: Engine
     stages: Mapping[str, Stage]
+    inspect: Callable[[Project, Manifest], None]
     _specs: dict[Ref, PartitionSpec] = field(default_factory=dict, repr=False)
 
     def spec(self, ref: Ref) -> PartitionSpec:
@@ -96,27 +103,36 @@ class Project:
         """Return the up-to-date manifest of a partition that others are made from.
 
         Raises:
-            MissingInput: it has not been made under the present settings.
-            BlockedInput: one of its blocking checks failed.
+            MissingInputError: it has not been made under the present settings.
+            BlockedInputError: one of its blocking checks failed.
         """
         manifest = self.find(ref)
         if manifest is None:
-            raise MissingInput(
+            raise MissingInputError(
                 f"{ref} has not been made under the present settings: run `unicedit run` "
                 f"(or materialize {ref.stage} for {ref.partition}) first"
             )
+        self.inspect(self, manifest)
         failed = self.ledger.blocked(manifest)
         if failed:
-            raise BlockedInput(
+            raise BlockedInputError(
                 f"{ref} is blocked by failed checks: {', '.join(failed)}; see `unicedit status`"
             )
         return manifest
+
+    def usable(self, ref: Ref) -> bool:
+        """Tell whether a partition is there and nothing blocks what is made from it."""
+        manifest = self.find(ref)
+        if manifest is None:
+            # What no person asks for by name is made on demand.
+            return ref.stage in _ON_DEMAND
+        return not self.ledger.blocked(manifest)
 
     def run(self, ref: Ref, on_chunk: OnChunk | None = None) -> Committed:
         """Make a partition, or return it when it is there; a killed run resumes at its next chunk.
 
         Raises:
-            MissingInput, BlockedInput: see ``require``.
+            MissingInputError, BlockedInputError: see ``require``.
         """
         spec = self.spec(ref)
         manifest = self.find(ref)
@@ -124,8 +140,9 @@ class Project:
             return Committed(manifest=manifest, fresh=False, resumed=0)
         stage = self.stages[ref.stage]
         for up in stage.inputs(self, ref.partition):
-            if up.stage in self.stages:
-                self.require(up)
+            if up.stage in _ON_DEMAND:
+                self.run(up)
+            self.require(up)
         job = stage.job(self, ref.partition)
         return self.ledger.commit(spec, job.chunks, job.work, on_chunk)
 

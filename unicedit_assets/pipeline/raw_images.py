@@ -1,4 +1,4 @@
-"""raw_images: source files -> upright RGB photographs at a preferred resolution, hashed, measured."""
+"""raw_images: source files -> upright RGB photographs at a preferred size, hashed, measured."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from unicedit_assets.domain import codec, duplicates, identity, quality, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.images import IntakeSettings, Rejected, prepare
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.sources import SourceEntry, SourceProblem, read_source
+from unicedit_assets.domain.sources import SourceEntry, SourceError
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector
+from unicedit_assets.pipeline.sources import read_source
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.settings import RawImagesSettings
 from unicedit_assets.storage.ledger import ChunkOutput, split
+
+# What later chunks of a shard need of earlier ones.
+_COMPARED = ["image_id", "phash", "pixel_sha256"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ def take_in(
     """Turn one source into a row of raw_images, or say why not."""
     try:
         data = read_source(entry, root)
-    except SourceProblem as problem:
-        return Refused(entry.name, problem.reason, str(problem))
+    except SourceError as problem:
+        return Refused(entry.name, problem.reason, problem.detail)
     prepared = prepare(data, settings)
     if isinstance(prepared, Rejected):
         return Refused(entry.name, prepared.reason, prepared.detail)
@@ -57,11 +61,16 @@ def take_in(
         "original_height": prepared.original_height,
         "original_format": prepared.format,
         "crop_share": prepared.crop_share,
-        "phash": duplicates.perceptual_hash(prepared.pixels),
+        "phash": hash_text(duplicates.phash(prepared.pixels)),
         "pixel_sha256": hashlib.sha256(prepared.pixels.tobytes()).hexdigest(),
         **asdict(quality.measure(prepared.pixels)),
         "image": codec.encode_lake(prepared.pixels),
     }
+
+
+def hash_text(phash: int | None) -> str | None:
+    """Return a perceptual hash as 16 hexadecimal digits; None for a featureless picture."""
+    return None if phash is None else f"{phash:016x}"
 
 
 class RawImages:
@@ -87,10 +96,10 @@ class RawImages:
         take = partial(take_in, sources.root, settings.licence, intake_settings(settings))
 
         def work(index: int) -> ChunkOutput:
-            kept: dict[str, str] = {}
+            kept: list[Mapping[str, Any]] = []
             for earlier in range(index):
-                table = project.ledger.read_chunk(spec, earlier, chunks, ["image_id", "phash"])
-                kept.update(zip(*(column.to_pylist() for column in table.columns), strict=True))
+                table = project.ledger.read_chunk(spec, earlier, chunks, _COMPARED)
+                kept += table.to_pylist()
             part = [sources.entries[i] for i in split(total, chunks, index)]
             return collect(list(project.engine.map(take, part)), kept, settings)
 
@@ -99,43 +108,49 @@ class RawImages:
 
 def collect(
     taken: Sequence[Mapping[str, Any] | Refused],
-    kept: Mapping[str, str],
+    kept: Sequence[Mapping[str, Any]],
     settings: RawImagesSettings,
 ) -> ChunkOutput:
     """Sort a chunk's photographs into kept and rejected; the first of near-duplicates is kept.
 
     Args:
         taken: what became of each source, in the shard's order.
-        kept: image_id -> perceptual hash of the photographs kept in earlier chunks.
+        kept: image_id, phash and pixel_sha256 of the photographs kept in earlier chunks.
         settings: the stage's settings.
     """
     collector = Collector(RawImages.name, schemas.RAW_IMAGES)
     fresh = [row for row in taken if not isinstance(row, Refused)]
-    repeated = near_duplicates(kept, fresh, settings.duplicate_distance)
-    position = 0
+    repeats = iter(repeated(kept, fresh, settings.duplicate_distance))
     for row in taken:
         if isinstance(row, Refused):
             collector.reject(row.unit, row.reason, row.detail)
-            continue
-        original = repeated.get(position)
-        position += 1
-        if original is None:
-            collector.accept(row)
+        elif original := next(repeats):
+            about = {"image_id": row["image_id"]}
+            detail = f"repeats photograph {original}"
+            collector.reject(row["source"], Reason.DUPLICATE, detail, about)
         else:
-            detail = f"near-duplicate of {original}"
-            collector.reject(row["source"], Reason.DUPLICATE, detail, {"image_id": row["image_id"]})
+            collector.accept(row)
     return collector.output()
 
 
-def near_duplicates(
-    kept: Mapping[str, str], rows: Sequence[Mapping[str, Any]], distance: int
-) -> dict[int, str]:
-    """Return position -> image_id of the kept photograph that each duplicate repeats."""
-    items = [(f"kept {key}", phash) for key, phash in kept.items()]
-    items += [(f"new {place} {row['image_id']}", row["phash"]) for place, row in enumerate(rows)]
-    found = duplicates.keep_first(items, distance)
-    return {
-        int(name.split()[1]): original.split()[-1]
-        for name, original in found.items()
-        if name.startswith("new ")
-    }
+def repeated(
+    kept: Sequence[Mapping[str, Any]], fresh: Sequence[Mapping[str, Any]], distance: int
+) -> list[str | None]:
+    """Return for each fresh row the image_id of the earlier photograph that it repeats, or None.
+
+    Equal pixels repeat each other whatever their hash; a featureless picture has none.
+    """
+    rows = [*kept, *fresh]
+    first_of: dict[str, int] = {}
+    same = [first_of.setdefault(row["pixel_sha256"], place) for place, row in enumerate(rows)]
+    items = [
+        duplicates.Hashed(str(place), int(row["phash"], 16) if row["phash"] else None)
+        for place, row in enumerate(rows)
+        if same[place] == place
+    ]
+    near = duplicates.keep_first(items, distance)
+    answers: list[str | None] = []
+    for place in range(len(kept), len(rows)):
+        original = int(near.get(str(same[place]), str(same[place])))
+        answers.append(None if original == place else rows[original]["image_id"])
+    return answers

@@ -1,4 +1,4 @@
-"""Collecting a chunk's rows, so that nothing is lost: every unit is accepted, rejected or failed."""
+"""Collecting a chunk's rows, nothing is lost: every unit is accepted, rejected or failed."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def score_chunk(
     ]
     collector = Collector(UnicBenchScores.name, schemas.UNICBENCH_SCORES)
     answers = project.engine.map(partial(score_sample, editor, judge), requests)
-    for sample, request, answer in zip(samples, requests, answers, strict=True):
+    for sample, answer in zip(samples, answers, strict=True):
         collect_scores(collector, (model, language, json_text(judge.identity)), sample, answer)
     return collector.output()
 

@@ -1,4 +1,4 @@
-"""verified_edits: (source, edit, instruction) -> a verdict, and the instruction that says what changed.
+"""verified_edits: (source, edit, instruction) -> verdict, and a text that says what changed.
 
 The verifier gets two pictures and the instruction's texts. What the editor recorded, above all the
 hidden truth of planted faults, never reaches it: this module does not read that table.
@@ -76,14 +76,14 @@ class VerifiedEdits:
     code_version = "1"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
-        shard = partition.split("/")[0]
+        shard = partition.split("/", maxsplit=1)[0]
         return (Ref("raw_images", shard), Ref("edits", partition))
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         return {"verifier": dict(current_verifier(project).identity)}
 
     def job(self, project: Project, partition: str) -> Job:
-        shard = partition.split("/")[0]
+        shard = partition.split("/", maxsplit=1)[0]
         edits = project.require(Ref("edits", partition))
         sources = Pictures(
             project.ledger, project.require(Ref("raw_images", shard)), "image_id", "image"

@@ -1,0 +1,240 @@
+"""Frames of metadata that the suites look at: one row a row, or one row of sums for a release."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unicedit_assets.domain import codec, schemas, texts
+from unicedit_assets.domain.resolutions import PREFERRED
+from unicedit_assets.domain.roles import Scores
+from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
+from unicedit_assets.domain.unicbench import overall
+from unicedit_assets.pipeline.instructions import quota_weights
+from unicedit_assets.pipeline.release import release_folder
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.published.schema import RELEASE_SCHEMA, data_file, is_key
+
+if TYPE_CHECKING:
+    from unicedit_assets.pipeline.project import Project
+    from unicedit_assets.storage.manifests import Manifest
+
+# Decoding every picture again would double a stage's work; a few a part catch a broken encoder,
+# and a flipped bit is caught by the checksums on every read.
+_DECODED_A_PART = 2
+
+
+def _frame(project: Project, manifest: Manifest, schema: pa.Schema) -> pd.DataFrame:
+    columns = [field.name for field in schema if not pa.types.is_binary(field.type)]
+    frame: pd.DataFrame = project.ledger.read(manifest, schemas.ROWS, columns).to_pandas()
+    return frame
+
+
+def _sampled(project: Project, manifest: Manifest, key: str, image: str) -> dict[str, bool]:
+    """Return id -> whether the picture decodes to its recorded size, for a few rows a part."""
+    verdicts = {}
+    for number in range(len(manifest.tables[schemas.ROWS])):
+        table = project.ledger.read_part(manifest, number, [key, "width", "height", image])
+        for row in table.slice(0, _DECODED_A_PART).to_pylist():
+            verdicts[row[key]] = _decodes(row[image], row["width"], row["height"])
+    return verdicts
+
+
+def _decodes(data: bytes, width: int, height: int) -> bool:
+    try:
+        return codec.decode(data).shape == (height, width, 3)
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(frame: pd.DataFrame) -> list[tuple[int, int]]:
+    return list(zip(frame["width"], frame["height"], strict=True))
+
+
+def raw_images(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Photographs: preferred sizes, multiples of 16, a sample decoded."""
+    frame = _frame(project, manifest, schemas.RAW_IMAGES)
+    preferred = {(size.width, size.height) for size in PREFERRED}
+    decodes = _sampled(project, manifest, "image_id", "image")
+    frame["preferred_size"] = [size in preferred for size in _sizes(frame)]
+    frame["multiple_of_16"] = [w % 16 == 0 and h % 16 == 0 for w, h in _sizes(frame)]
+    frame["decodes"] = [decodes.get(key, True) for key in frame["image_id"]]
+    return frame
+
+
+def instructions(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Instructions: languages, tasks, reasoning points, how many a photograph."""
+    frame = _frame(project, manifest, schemas.INSTRUCTIONS)
+    counts = Counter(frame["image_id"])
+    frame["per_image"] = [counts[key] for key in frame["image_id"]]
+    frame["is_english"] = [texts.is_english(text) for text in frame["en"]]
+    frame["is_chinese"] = [texts.is_chinese(text) for text in frame["cn"]]
+    frame["task_matches"] = [
+        is_subtask(subtask) and task_of(subtask) == task
+        for subtask, task in zip(frame["subtask"], frame["task"], strict=True)
+    ]
+    frame["points_match"] = [
+        is_subtask(subtask) and needs_reasoning(subtask) == bool(len(points))
+        for subtask, points in zip(frame["subtask"], frame["reasoning_points"], strict=True)
+    ]
+    return frame
+
+
+def balance(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """One row: how far the most and the least frequent subtask of a shard lie apart."""
+    table = project.ledger.read(manifest, schemas.ROWS, ["subtask"])
+    counts = Counter(table["subtask"].to_pylist())
+    asked = [counts[subtask] for subtask, weight in quota_weights(project).items() if weight > 0]
+    # A subtask that never came counts as half an instruction, so that the factor stays a number.
+    factor = max(asked) / max(0.5, min(asked)) if any(asked) else 1.0
+    return pd.DataFrame([{"factor": factor}])
+
+
+def edits(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Edits: the source's size, a sample decoded."""
+    frame = _frame(project, manifest, schemas.EDITS)
+    shard = manifest.partition.split("/")[0]
+    raw = project.require(Ref("raw_images", shard))
+    columns = ["image_id", "width", "height"]
+    size_of = {
+        row["image_id"]: (row["width"], row["height"])
+        for row in project.ledger.read(raw, schemas.ROWS, columns).to_pylist()
+    }
+    decodes = _sampled(project, manifest, "edit_id", "edit_image")
+    sizes = _sizes(frame)
+    frame["same_size"] = [
+        size == size_of.get(key) for size, key in zip(sizes, frame["image_id"], strict=True)
+    ]
+    frame["multiple_of_16"] = [w % 16 == 0 and h % 16 == 0 for w, h in sizes]
+    frame["decodes"] = [decodes.get(key, True) for key in frame["edit_id"]]
+    return frame
+
+
+def verified(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Accepted edits: changed, finite evidence, rewritten texts in their languages."""
+    frame = _frame(project, manifest, schemas.VERIFIED_EDITS)
+    frame["consistent"] = [
+        bool(changed) and bool(list(differences))
+        for changed, differences in zip(frame["is_changed"], frame["differences"], strict=True)
+    ]
+    frame["is_english"] = [not text or texts.is_english(text) for text in frame["rewritten_en"]]
+    frame["is_chinese"] = [not text or texts.is_chinese(text) for text in frame["rewritten_cn"]]
+    frame["finite_evidence"] = [
+        all(math.isfinite(value) for value in json.loads(text).values())
+        for text in frame["evidence"]
+    ]
+    return frame
+
+
+def scores(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Benchmark scores: overall recomputed, RA where it belongs."""
+    frame = _frame(project, manifest, schemas.UNICBENCH_SCORES)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    frame["reasoning_scored"] = [
+        needs_reasoning(row["subtask"]) == (row["reasoning_accuracy"] is not None) for row in rows
+    ]
+    frame["overall_is_geometric_mean"] = [_overall_holds(row) for row in rows]
+    return frame
+
+
+def _overall_holds(row: Mapping[Any, Any]) -> bool:
+    computed = overall(
+        Scores(
+            row["instruction_following"],
+            row["non_edit_consistency"],
+            row["visual_quality"],
+            row["reasoning_accuracy"],
+        ),
+        row["subtask"],
+    )
+    return computed is not None and math.isclose(computed, row["overall"], abs_tol=1e-9)
+
+
+def conservation(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """One row: the counts against each other and against the tables."""
+    counts = manifest.counts
+    inputs = max(1, counts.inputs)
+    return pd.DataFrame(
+        [
+            {
+                "unaccounted": counts.inputs - counts.accepted - counts.rejected - counts.failed,
+                "rows_off": manifest.rows(schemas.ROWS) - counts.accepted,
+                "rejects_off": manifest.rows(schemas.REJECTS) - counts.rejected - counts.failed,
+                "reject_share": counts.rejected / inputs,
+                "failure_share": counts.failed / inputs,
+            }
+        ]
+    )
+
+
+def release(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """One row of sums over a whole release: a row a picture would not fit in memory at 12M."""
+    columns = ["edit_id", "subtask", "en", "cn", "file"]
+    sums: Counter[str] = Counter()
+    keys: set[bytes] = set()
+    per_file: Counter[str] = Counter()
+    for batch in project.ledger.iter_batches(manifest, schemas.ROWS, columns, 8192):
+        for row in batch.to_pylist():
+            _add_release_row(row, sums, keys)
+            per_file[row["file"]] += 1
+    _add_files(project, manifest, per_file, sums)
+    names = (
+        "repeated_keys",
+        "malformed_keys",
+        "dirty_subtasks",
+        "wrong_language",
+        "missing_files",
+        "wrong_schema",
+        "miscounted_files",
+        "undecodable",
+        "unequal_sizes",
+    )
+    return pd.DataFrame([{name: sums[name] for name in names}])
+
+
+def _add_release_row(row: Mapping[str, Any], sums: Counter[str], keys: set[bytes]) -> None:
+    sums["malformed_keys"] += not is_key(row["edit_id"])
+    # 16 raw bytes a key keep 12M of them near 1 GB.
+    key = bytes.fromhex(row["edit_id"]) if is_key(row["edit_id"]) else row["edit_id"].encode()
+    sums["repeated_keys"] += key in keys
+    keys.add(key)
+    sums["dirty_subtasks"] += not is_subtask(row["subtask"])
+    sums["wrong_language"] += not (texts.is_english(row["en"]) and texts.is_chinese(row["cn"]))
+
+
+def _add_files(
+    project: Project, manifest: Manifest, per_file: Mapping[str, int], sums: Counter[str]
+) -> None:
+    folder = release_folder(manifest.partition, manifest.fingerprint)
+    store = project.ledger.store
+    expected = [data_file(index, len(per_file)) for index in range(len(per_file))]
+    sums["missing_files"] += len(set(expected) ^ set(per_file))
+    for name in expected:
+        if not store.exists(f"{folder}/{name}"):
+            sums["missing_files"] += 1
+            continue
+        with store.open(f"{folder}/{name}") as stream:
+            file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
+            sums["wrong_schema"] += not file.schema_arrow.equals(
+                RELEASE_SCHEMA, check_metadata=True
+            )
+            sums["miscounted_files"] += file.metadata.num_rows != per_file[name]
+            _add_pictures(next(file.iter_batches(_DECODED_A_PART)).to_pylist(), sums)
+
+
+def _add_pictures(rows: Iterable[Mapping[str, Any]], sums: Counter[str]) -> None:
+    for row in rows:
+        try:
+            source = codec.decode(row["src_image"]["bytes"])
+            edited = codec.decode(row["edit_image"]["bytes"])
+        except (OSError, ValueError):
+            sums["undecodable"] += 1
+            continue
+        sums["unequal_sizes"] += source.shape != edited.shape

@@ -1,0 +1,200 @@
+"""The data-quality suites: which rules each stage's partitions must keep, and which of them block.
+
+A suite looks at a frame of metadata derived from one committed partition; the frames are made in
+``frames.py``. Blocking suites stop everything that would be made from a bad partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unicedit_assets.checks import frames
+from unicedit_assets.checks.gx import Rule, rule
+from unicedit_assets.domain.taxonomy import SUBTASKS
+from unicedit_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unicedit_assets.pipeline.project import Project
+    from unicedit_assets.storage.manifests import Manifest
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Rules over one frame of one stage.
+
+    Attributes:
+        frame: makes the frame from a committed partition.
+        rules: gives the rules under the project's settings.
+    """
+
+    name: str
+    stage: str
+    blocking: bool
+    description: str
+    frame: Callable[[Project, Manifest], pd.DataFrame]
+    rules: Callable[[Settings], Sequence[Rule]]
+
+
+def _present(*columns: str) -> list[Rule]:
+    return [rule("ExpectColumnValuesToNotBeNull", column=column) for column in columns]
+
+
+def _unique(column: str) -> list[Rule]:
+    return [*_present(column), rule("ExpectColumnValuesToBeUnique", column=column)]
+
+
+def _true(*columns: str) -> list[Rule]:
+    return [
+        rule("ExpectColumnValuesToBeInSet", column=column, value_set=[True]) for column in columns
+    ]
+
+
+def _within(column: str, low: float, high: float) -> Rule:
+    return rule("ExpectColumnValuesToBeBetween", column=column, min_value=low, max_value=high)
+
+
+def _zero(*columns: str) -> list[Rule]:
+    return [_within(column, 0, 0) for column in columns]
+
+
+def _subtask() -> Rule:
+    return rule("ExpectColumnValuesToBeInSet", column="subtask", value_set=list(SUBTASKS))
+
+
+def _raw_images(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("image_id"),
+        *_present("source", "licence"),
+        *_true("preferred_size", "multiple_of_16", "decodes"),
+        _within("crop_share", 0.0, settings.raw_images.max_crop),
+        _within("entropy", 0.0, 8.0),
+    ]
+
+
+def _instructions(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("instruction_id"),
+        *_present("image_id", "en", "cn"),
+        _subtask(),
+        *_true("task_matches", "is_english", "is_chinese", "points_match"),
+        _within("per_image", 3, 7),
+    ]
+
+
+def _edits(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("edit_id"),
+        *_present("instruction_id", "image_id", "editor", "seed"),
+        _subtask(),
+        *_true("same_size", "multiple_of_16", "decodes"),
+    ]
+
+
+def _verified(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("edit_id"),
+        *_present("confidence", "verifier_version"),
+        _subtask(),
+        _within("confidence", 0.0, 1.0),
+        *_true("consistent", "is_english", "is_chinese", "finite_evidence"),
+    ]
+
+
+def _release(settings: Settings) -> list[Rule]:
+    return _zero(
+        "repeated_keys",
+        "malformed_keys",
+        "dirty_subtasks",
+        "wrong_language",
+        "missing_files",
+        "wrong_schema",
+        "miscounted_files",
+        "undecodable",
+        "unequal_sizes",
+    )
+
+
+def _scores(settings: Settings) -> list[Rule]:
+    metrics = ("instruction_following", "non_edit_consistency", "visual_quality", "overall")
+    return [
+        *_unique("key"),
+        _subtask(),
+        *_present(*metrics),
+        *(_within(metric, 0.0, 10.0) for metric in (*metrics, "reasoning_accuracy")),
+        *_true("reasoning_scored", "overall_is_geometric_mean"),
+    ]
+
+
+def _rates(settings: Settings) -> list[Rule]:
+    return [
+        _within("reject_share", 0.0, settings.checks.max_reject_rate),
+        _within("failure_share", 0.0, settings.checks.max_failure_rate),
+    ]
+
+
+def _balance(settings: Settings) -> list[Rule]:
+    return [_within("factor", 1.0, settings.checks.quota_factor)]
+
+
+_SOUND: tuple[
+    tuple[str, str, Callable[[Project, Manifest], pd.DataFrame], Callable[[Settings], list[Rule]]],
+    ...,
+] = (
+    ("raw_images", "Ids, sizes, crop and hashes of photographs.", frames.raw_images, _raw_images),
+    (
+        "instructions",
+        "Taxonomy, languages and 3-7 a photograph.",
+        frames.instructions,
+        _instructions,
+    ),
+    ("edits", "Ids, and the size of the source.", frames.edits, _edits),
+    ("verified_edits", "Verdict, confidence and texts agree.", frames.verified, _verified),
+    ("unicedit_10m", "Files, keys, schema and pictures of the release.", frames.release, _release),
+    ("unicbench_scores", "Scores within 0-10, overall recomputed.", frames.scores, _scores),
+)
+
+SUITES: tuple[Suite, ...] = (
+    *(
+        Suite(f"{stage}_sound", stage, True, description, frame, rules)
+        for stage, description, frame, rules in _SOUND
+    ),
+    *(
+        Suite(
+            f"{stage}_conserved",
+            stage,
+            True,
+            "Inputs = accepted + rejected + failed, in the counts and in the tables.",
+            frames.conservation,
+            lambda settings: _zero("unaccounted", "rows_off", "rejects_off"),
+        )
+        for stage, *_ in _SOUND
+    ),
+    *(
+        Suite(
+            f"{stage}_rates",
+            stage,
+            False,
+            "Shares of rejected and failed rows are inside the configured bounds.",
+            frames.conservation,
+            _rates,
+        )
+        for stage, *_ in _SOUND
+    ),
+    Suite(
+        "instructions_balance",
+        "instructions",
+        False,
+        "The most frequent subtask is at most the configured factor above the least frequent.",
+        frames.balance,
+        _balance,
+    ),
+)
+
+
+def suites_of(stage: str) -> list[Suite]:
+    """Return the suites of a stage."""
+    return [suite for suite in SUITES if suite.stage == stage]

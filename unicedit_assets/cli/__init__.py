@@ -1,0 +1,1 @@
+"""The ``unicedit`` command: thin commands over the pipeline; ``make`` only wraps it."""

@@ -1,0 +1,173 @@
+"""``unicedit``: the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from unicedit_assets.settings import HOME_VARIABLE, SettingsError
+
+app = typer.Typer(
+    help="The open data engine for instruction-based image editing.\n\n"
+    "A project lives in a home folder (settings, Dagster instance, lake). Start with "
+    "`unicedit demo`, then `unicedit register PHOTOS` and `unicedit run` for your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar=HOME_VARIABLE, help="The project's folder; made on first use."),
+]
+_HOME = Path("unicedit-home")
+
+
+@app.command()
+def demo(
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="A folder of your own photographs instead of a public package's."),
+    ] = None,
+    top: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo"),
+) -> None:
+    """Take real photographs through all six stages and show what came out.
+
+    A second call recomputes nothing and says so. Ends with the funnel, the benchmark table and the
+    paths of the release, the report and a machine-readable summary.
+    """
+    from unicedit_assets.cli.demo import run_demo
+
+    run_demo(top, photos, console)
+
+
+@app.command()
+def register(
+    source: Annotated[str, typer.Argument(help="A folder or s3://bucket/prefix.")],
+    home: HomeOption = _HOME,
+) -> None:
+    """Register new photographs as shards; known ones are left alone.
+
+    An image never changes its shard: new images make new shards. The first registration sets a few
+    photographs aside for the benchmark (setting `holdout`).
+    """
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.pipeline.intake import register_source
+
+    with console.status("listing"):
+        found = register_source(enter(home), source)
+    console.print(
+        f"{found.found} pictures found, {found.new} new, {found.held_out} held out for the "
+        f"benchmark, {len(found.ignored)} other files ignored"
+    )
+    for reason, number in found.problems.items():
+        console.print(f"  {number} with a problem: {reason} (they become rejects)")
+    shards = ", ".join(found.shards) or "none"
+    console.print(f"new shards: {shards}; next: `unicedit run`")
+
+
+@app.command()
+def run(
+    select: Annotated[
+        list[str] | None, typer.Option(help="Only these stages (repeatable); default: all.")
+    ] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Declare a release of this name first.")
+    ] = None,
+    home: HomeOption = _HOME,
+) -> None:
+    """Bring every partition up to date, through Dagster; what is up to date is left alone.
+
+    A killed run resumes at its next chunk: just run it again.
+    """
+    from unicedit_assets.cli.home import enter, instance
+    from unicedit_assets.cli.running import run_stages
+    from unicedit_assets.pipeline.pending import PIPELINE
+
+    unknown = sorted(set(select or ()) - set(PIPELINE))
+    if unknown:
+        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(PIPELINE)}")
+    project = enter(home)
+    if release:
+        project.registry.add_release(release)
+    report = run_stages(project, instance(), select or PIPELINE, console)
+    console.print(f"{len(report.made)} partitions made, {report.current} were up to date")
+
+
+@app.command()
+def status(home: HomeOption = _HOME) -> None:
+    """Show which partitions are current, stale, missing or blocked, and why."""
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.cli.tables import funnel_table, standing_table
+    from unicedit_assets.pipeline.pending import State, standings
+    from unicedit_assets.pipeline.summary import open_catalogue
+
+    project = enter(home)
+    found = list(standings(project))
+    console.print(standing_table(found))
+    for each in found:
+        if each.state is State.BLOCKED:
+            manifest = project.find(each.ref)
+            failed = ", ".join(project.ledger.blocked(manifest)) if manifest else ""
+            console.print(f"[red]blocked[/] {each.ref}: {failed}")
+    with open_catalogue(project) as catalogue:
+        console.print(funnel_table(catalogue.funnel()))
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    home: HomeOption = _HOME,
+) -> None:
+    """Write one static HTML page: funnel, distribution, gallery, rejects, benchmark, provenance."""
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.report.page import write_report
+
+    console.print(f"report: {write_report(enter(home), out)}", soft_wrap=True)
+
+
+@app.command()
+def show(
+    key: Annotated[str, typer.Argument(help="A release key (edit_id).")],
+    home: HomeOption = _HOME,
+) -> None:
+    """Show everything known about one pair: source, instruction, edit, verdict, lineage."""
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.pipeline.summary import open_catalogue
+
+    with open_catalogue(enter(home)) as catalogue:
+        lineage = catalogue.lineage(key)
+    if lineage is None:
+        raise typer.BadParameter(f"no edit has the key {key!r}")
+    console.print(lineage)
+
+
+@app.command(name="promote-verifier")
+def promote_verifier(
+    version: Annotated[str, typer.Argument(help="The version that verifies from now on.")],
+    home: HomeOption = _HOME,
+) -> None:
+    """Promote a verifier version; the re-verification sensor (or `run`) does the rest.
+
+    Edits are not made again: only verdicts, and what is made from them.
+    """
+    from unicedit_assets.cli.home import enter
+
+    project = enter(home)
+    project.registry.promote_verifier(version, project.backends.verifiers)
+    console.print(f"{version} verifies from now on; stale shards will be re-verified")
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence and exit code 1."""
+    from unicedit_assets.cli.errors import EXPECTED
+
+    try:
+        app()
+    except (SettingsError, *EXPECTED) as error:
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None

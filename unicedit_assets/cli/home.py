@@ -1,0 +1,45 @@
+"""The home of a project on disk: settings, Dagster instance, lake; made on first use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from resources.project import open_project
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.settings import HOME_VARIABLE, SETTINGS_FILE, settings_text
+
+INSTANCE_FILE = Path(__file__).parents[2] / "dagster.yaml"
+
+
+def prepare_home(home: Path, changed: Mapping[str, object] | None = None) -> None:
+    """Make a home: a commented settings file and a Dagster instance; what exists is kept.
+
+    Args:
+        home: the folder.
+        changed: dotted setting -> value where a new settings file differs from the defaults.
+    """
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    if not (dagster_home / INSTANCE_FILE.name).exists() and INSTANCE_FILE.exists():
+        shutil.copyfile(INSTANCE_FILE, dagster_home / INSTANCE_FILE.name)
+    settings = home / SETTINGS_FILE
+    if not settings.exists():
+        settings.write_text(settings_text(changed or {}), encoding="utf-8")
+
+
+def enter(home: Path) -> Project:
+    """Point this process at a home, for Dagster too, and open its project."""
+    prepare_home(home)
+    os.environ[HOME_VARIABLE] = str(home.absolute())
+    os.environ["DAGSTER_HOME"] = str((home / "dagster").absolute())
+    return open_project(home.absolute())
+
+
+def instance() -> dg.DagsterInstance:
+    """Return the persistent Dagster instance of the home that was entered."""
+    return dg.DagsterInstance.get()

@@ -1,0 +1,131 @@
+"""Making what is missing through Dagster, one partition a run, with a progress bar."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from unicedit_assets.definitions import defs
+from unicedit_assets.jobs import job_name
+from unicedit_assets.partitions import RELEASES, SHARDS, dagster_key
+from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.progress import watching
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.stage import Ref
+
+
+class RunError(Exception):
+    """A partition could not be made; the message says which and why."""
+
+
+@dataclass
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        made: partitions that were made, in order.
+        current: how many partitions were up to date already.
+        seconds: stage -> seconds spent on it.
+    """
+
+    made: list[Ref] = field(default_factory=list)
+    current: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
+    """Make Dagster know every registered shard and release."""
+    for definition, names in (
+        (SHARDS, project.registry.shards()),
+        (RELEASES, project.registry.releases()),
+    ):
+        name = str(definition.name)
+        known = set(instance.get_dynamic_partitions(name))
+        new = [each for each in names if each not in known]
+        if new:
+            instance.add_dynamic_partitions(name, new)
+
+
+def recorded_versions(instance: dg.DagsterInstance, stage: str) -> dict[str, str]:
+    """Return partition key -> data version of its newest materialization in Dagster."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        dg.AssetKey(stage), dg.DagsterEventType.ASSET_MATERIALIZATION, ["dagster/data_version"]
+    )
+    return {key: found["dagster/data_version"] for key, found in tags.items() if found}
+
+
+def run_stages(
+    project: Project, instance: dg.DagsterInstance, stages: Sequence[str], console: Console
+) -> RunReport:
+    """Bring every partition of the stages up to date, in pipeline order.
+
+    Raises:
+        RunError: a partition failed, or a blocking check of one did.
+    """
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    sync_partitions(project, instance)
+    report = RunReport()
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        for stage in (each for each in PIPELINE if each in stages):
+            refs = project.refs(stage)
+            versions = recorded_versions(instance, stage)
+            stale = [ref for ref in refs if not _is_recorded(project, ref, versions)]
+            report.current += len(refs) - len(stale)
+            started = time.perf_counter()
+            for ref in stale:
+                _make(instance, ref, progress)
+                report.made.append(ref)
+            if stale:
+                report.seconds[stage] = time.perf_counter() - started
+    return report
+
+
+def _is_recorded(project: Project, ref: Ref, versions: dict[str, str]) -> bool:
+    """Tell whether lake and Dagster agree that a partition is up to date."""
+    manifest = project.find(ref)
+    key = dagster_key(ref.stage, ref.partition)
+    return manifest is not None and versions.get(str(key)) == manifest.fingerprint
+
+
+def _make(instance: dg.DagsterInstance, ref: Ref, progress: Progress) -> None:
+    task = progress.add_task(str(ref), total=None)
+
+    def watch(_: Ref, finished: int, chunks: int) -> None:
+        progress.update(task, completed=finished, total=chunks)
+
+    job = defs.resolve_job_def(job_name(ref.stage))
+    with watching(watch):
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=dagster_key(ref.stage, ref.partition),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    if not result.success:
+        raise RunError(f"{ref}: {_why(result)}")
+    progress.update(task, completed=1, total=1)
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    """Return one line for what went wrong: the innermost error, or the checks that failed."""
+    failed = [
+        evaluation.check_name
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.blocking
+    ]
+    if failed:
+        return f"blocking checks failed: {', '.join(failed)}"
+    for event in result.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error and error.cause:
+            error = error.cause
+        if error:
+            return " ".join(error.message.split())
+    return "the run failed; see the Dagster UI"

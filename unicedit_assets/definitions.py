@@ -1,0 +1,38 @@
+"""The table of contents: six assets in pipeline order, checks, jobs, sensors and resources."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from resources.project import ProjectResource
+from sensors.new_images import new_images
+from sensors.re_verification import re_verification
+from sensors.schedules import BACKFILLS
+from unicedit_assets.checks.bridge import asset_checks
+from unicedit_assets.jobs import JOBS
+from unicedit_assets.stages.edits import edits
+from unicedit_assets.stages.instructions import instructions
+from unicedit_assets.stages.raw_images import raw_images
+from unicedit_assets.stages.unicbench_scores import unicbench_scores
+from unicedit_assets.stages.unicedit_10m import unicedit_10m
+from unicedit_assets.stages.verified_edits import verified_edits
+
+ASSETS = {
+    "raw_images": raw_images,
+    "instructions": instructions,
+    "edits": edits,
+    "verified_edits": verified_edits,
+    "unicedit_10m": unicedit_10m,
+    "unicbench_scores": unicbench_scores,
+}
+
+defs = dg.Definitions(
+    assets=list(ASSETS.values()),
+    asset_checks=asset_checks(ASSETS),
+    jobs=list(JOBS.values()),
+    sensors=[new_images, re_verification],
+    schedules=BACKFILLS,
+    resources={"project": ProjectResource()},
+    # One partition is one run, and inside a run the work is parallel already.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,86 @@
+"""Registering photographs: what is new below a root becomes shards, every file accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from unicedit_assets.domain.sources import SourceEntry
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.sources import absolute_root, is_s3, list_sources
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a registration found and did.
+
+    Attributes:
+        shards: the new shards.
+        found: image-like entries below the root, those with a problem included.
+        held_out: photographs set aside for the benchmark, now or earlier.
+        ignored: entries that do not claim to be pictures.
+        problems: reason -> how many entries have it; they are registered and become rejects.
+    """
+
+    shards: tuple[str, ...]
+    found: int
+    new: int
+    held_out: int
+    ignored: tuple[str, ...]
+    problems: dict[str, int]
+
+
+def register_source(
+    project: Project, root: str, on_entry: Callable[[int], None] | None = None
+) -> Registered:
+    """Register everything new below a folder or s3:// prefix.
+
+    Raises:
+        SourceRootError: the root cannot be listed.
+    """
+    place = absolute_root(root)
+    entries: list[SourceEntry] = []
+    ignored: list[str] = []
+    for found in list_sources(place):
+        if found.ignored:
+            ignored.append(found.entry.name)
+        else:
+            entries.append(found.entry)
+        if on_entry:
+            on_entry(len(entries))
+    settings, registry = project.settings, project.registry
+    known = registry.known()
+    shards = registry.register(place, entries, settings.shard_size, settings.holdout)
+    benchmark = registry.benchmark()
+    return Registered(
+        shards=tuple(shards),
+        found=len(entries),
+        new=sum((entry.name, entry.version) not in known for entry in entries),
+        held_out=len(benchmark.entries) if benchmark else 0,
+        ignored=tuple(ignored),
+        problems=dict(Counter(entry.problem.value for entry in entries if entry.problem)),
+    )
+
+
+def listing_digest(root: str) -> str:
+    """Return a cheap fingerprint of a listing: names, sizes and times, no file is opened.
+
+    Raises:
+        SourceRootError: the root cannot be listed.
+    """
+    hashed = hashlib.sha256()
+    if is_s3(root):
+        for found in list_sources(root):
+            hashed.update(f"{found.entry.name}\0{found.entry.version}\n".encode())
+        return hashed.hexdigest()
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        for name in sorted(names):
+            path = Path(folder) / name
+            state = path.lstat()
+            hashed.update(f"{path!a}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return hashed.hexdigest()

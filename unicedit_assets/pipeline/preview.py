@@ -1,0 +1,103 @@
+"""Small pictures for the Dagster UI: a few rows of a partition as markdown."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unicedit_assets.domain import codec
+from unicedit_assets.domain.schemas import ROWS
+from unicedit_assets.pipeline.pictures import Pictures
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.storage.manifests import Manifest
+
+# Previews live in Dagster's event log, so they stay tiny.
+_PAIRS = 4
+_SIDE = 160
+
+
+def preview(project: Project, manifest: Manifest) -> str:
+    """Return markdown with a few examples of a partition; empty where there is nothing to show."""
+    show = _SHOWN.get(manifest.stage)
+    return show(project, manifest) if show and manifest.rows() else ""
+
+
+def _cell(text: object) -> str:
+    """Escape a text for a cell: it may come from a model or from a file name."""
+    plain = html.escape(" ".join(str(text).split()))
+    return plain.replace("|", "&#124;").replace("[", "&#91;").replace("`", "&#96;")
+
+
+def _picture(data: bytes) -> str:
+    return f"![]({codec.thumbnail_uri(codec.decode(data), _SIDE, 60)})"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _some(project: Project, manifest: Manifest, columns: list[str]) -> list[Mapping[str, Any]]:
+    rows = project.ledger.read(manifest, ROWS, columns).to_pylist()
+    step = max(1, len(rows) // _PAIRS)
+    return list(rows[::step][:_PAIRS])
+
+
+def _photographs(project: Project, manifest: Manifest) -> str:
+    pictures = Pictures(project.ledger, manifest, "image_id", "image")
+    rows = _some(project, manifest, ["image_id", "source", "width", "height"])
+    return _table(
+        ["photograph", "source", "size"],
+        [
+            [_picture(pictures[r["image_id"]]), _cell(r["source"]), f"{r['width']}x{r['height']}"]
+            for r in rows
+        ],
+    )
+
+
+def _instructions(project: Project, manifest: Manifest) -> str:
+    rows = _some(project, manifest, ["subtask", "en", "cn"])
+    return _table(
+        ["subtask", "English", "Chinese"],
+        [[_cell(row[name]) for name in ("subtask", "en", "cn")] for row in rows],
+    )
+
+
+def _edits(project: Project, manifest: Manifest) -> str:
+    return _pairs(project, manifest, manifest, ["en"])
+
+
+def _verified(project: Project, manifest: Manifest) -> str:
+    edits = project.require(Ref("edits", manifest.partition))
+    return _pairs(project, manifest, edits, ["en", "rewritten_en"])
+
+
+def _pairs(project: Project, manifest: Manifest, edits: Manifest, texts: list[str]) -> str:
+    shard = manifest.partition.split("/")[0]
+    sources = Pictures(
+        project.ledger, project.require(Ref("raw_images", shard)), "image_id", "image"
+    )
+    edited = Pictures(project.ledger, edits, "edit_id", "edit_image")
+    rows = _some(project, manifest, ["image_id", "edit_id", "subtask", *texts])
+    return _table(
+        ["before", "after", "subtask", *texts],
+        [
+            [
+                _picture(sources[row["image_id"]]),
+                _picture(edited[row["edit_id"]]),
+                _cell(row["subtask"]),
+                *(_cell(row[name]) for name in texts),
+            ]
+            for row in rows
+        ],
+    )
+
+
+_SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
+    "raw_images": _photographs,
+    "instructions": _instructions,
+    "edits": _edits,
+    "verified_edits": _verified,
+}

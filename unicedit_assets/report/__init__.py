@@ -1,0 +1,1 @@
+"""The report: one static page, and what it shows."""

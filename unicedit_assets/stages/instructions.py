@@ -1,0 +1,25 @@
+"""Chapter 2: instructions."""
+
+import dagster as dg
+
+from resources.project import ProjectResource
+from unicedit_assets.partitions import SHARDS
+from unicedit_assets.pipeline.stages import STAGES
+from unicedit_assets.stages.materialize import OWNERS, materialize
+
+
+@dg.asset(
+    partitions_def=SHARDS,
+    group_name="text",
+    kinds={"python", "parquet"},
+    owners=OWNERS,
+    code_version=STAGES["instructions"].code_version,
+    deps=["raw_images"],
+    description="3-7 editing instructions a photograph in English and Chinese, "
+    "inside the 22 subtasks, steered by quotas.",
+)
+def instructions(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> dg.MaterializeResult:
+    """Write the instructions of one shard."""
+    return materialize(context, project, "instructions")

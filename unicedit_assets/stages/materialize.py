@@ -1,0 +1,60 @@
+"""What every asset does: open the project, make the partition, tell what happened."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from resources.project import ProjectResource
+from unicedit_assets.partitions import lake_partition
+from unicedit_assets.pipeline import progress
+from unicedit_assets.pipeline.preview import preview
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.storage.ledger import Committed
+
+OWNERS = ["team:data-engine"]
+
+
+def materialize(
+    context: dg.AssetExecutionContext, resource: ProjectResource, stage: str
+) -> dg.MaterializeResult:
+    """Make one partition of a stage and report its counts, rates, reasons and a preview."""
+    project = resource.open()
+    ref = Ref(stage, lake_partition(stage, context.partition_key))
+
+    def on_chunk(finished: int, chunks: int) -> None:
+        context.log.info(f"{ref}: chunk {finished} of {chunks}")
+        progress.tell(ref, finished, chunks)
+
+    committed = project.run(ref, on_chunk)
+    if not committed.fresh:
+        context.log.info(f"{ref}: nothing to do, {committed.manifest.fingerprint} is there")
+    return dg.MaterializeResult(
+        metadata=metadata_of(project, committed),
+        data_version=dg.DataVersion(committed.manifest.fingerprint),
+    )
+
+
+def metadata_of(project: Project, committed: Committed) -> dict[str, dg.MetadataValue]:
+    """Return what the UI shows of a partition; numbers become plots over time."""
+    manifest = committed.manifest
+    counts = manifest.counts
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/row_count": dg.MetadataValue.int(counts.accepted),
+        "inputs": dg.MetadataValue.int(counts.inputs),
+        "accepted": dg.MetadataValue.int(counts.accepted),
+        "rejected": dg.MetadataValue.int(counts.rejected),
+        "failed": dg.MetadataValue.int(counts.failed),
+        "accepted_share": dg.MetadataValue.float(counts.accepted / max(1, counts.inputs)),
+        "recomputed": dg.MetadataValue.bool(committed.fresh),
+        "chunks_resumed": dg.MetadataValue.int(committed.resumed),
+        "fingerprint": dg.MetadataValue.text(manifest.fingerprint),
+        "dagster/uri": dg.MetadataValue.text(f"{project.ledger.store.url}/{manifest.folder}"),
+        "made_from": dg.MetadataValue.json(dict(manifest.inputs)),
+    }
+    for reason, number in sorted(counts.reasons.items()):
+        metadata[f"reason/{reason}"] = dg.MetadataValue.int(number)
+    picture = preview(project, manifest)
+    if picture:
+        metadata["preview"] = dg.MetadataValue.md(picture)
+    return metadata

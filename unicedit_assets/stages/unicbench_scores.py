@@ -1,0 +1,24 @@
+"""Chapter 6: benchmark scores."""
+
+import dagster as dg
+
+from resources.project import ProjectResource
+from unicedit_assets.partitions import MODELS_BY_LANGUAGE
+from unicedit_assets.pipeline.stages import STAGES
+from unicedit_assets.stages.materialize import OWNERS, materialize
+
+
+@dg.asset(
+    partitions_def=MODELS_BY_LANGUAGE,
+    group_name="benchmark",
+    kinds={"opencv", "parquet"},
+    owners=OWNERS,
+    code_version=STAGES["unicbench_scores"].code_version,
+    description="IF, NC, VQ, RA and overall of each model on photographs "
+    "that no release contains; unscored is never zero.",
+)
+def unicbench_scores(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> dg.MaterializeResult:
+    """Score one model in one language."""
+    return materialize(context, project, "unicbench_scores")
