@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,6 +11,8 @@ import pytest
 from published.samples import clean, key, png, record, write_folder
 from unicedit_assets.published.audit import AuditSettings, Defect, Progress, audit
 from unicedit_assets.published.audit.report import NEEDS_PICTURES
+from unicedit_assets.published.schema import data_file
+from unicedit_assets.published.writer import PNG_SIGNATURE, ReleaseRow, write_data_file
 
 
 def dirty() -> list:
@@ -130,3 +134,34 @@ def test_the_summary_is_json_and_adds_up(tmp_path: Path):
     summary = json.loads(json.dumps(report.to_json()))
     assert summary["errors"] + summary["notices"] == sum(summary["counts"].values())
     assert sum(summary["balance"]["subtasks"].values()) == summary["rows"] == 41
+
+
+_MEMORY = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from unicedit_assets.published.audit import AuditSettings, audit
+report = audit(Path(sys.argv[1]), AuditSettings(findings=Path(sys.argv[2])))
+print(report.pairs_examined, pa.default_memory_pool().max_memory())
+"""
+
+
+def test_memory_does_not_follow_the_size_of_row_groups(tmp_path: Path):
+    rows = [
+        ReleaseRow(key(i), "Color Alteration", PNG_SIGNATURE + data, PNG_SIGNATURE, "红", "red")
+        for i, data in enumerate([bytes(100_000)] * 400)
+    ]
+    (tmp_path / "data").mkdir()
+    written = write_data_file(
+        tmp_path / data_file(0, 1), rows, row_group_bytes=1 << 40, row_group_rows=400
+    )
+    assert written.row_groups == 1
+    done = subprocess.run(
+        [sys.executable, "-c", _MEMORY, str(tmp_path), str(tmp_path / "findings.jsonl")],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    examined, peak = map(int, done.stdout.split())
+    assert examined == 400
+    assert peak < written.bytes / 4
