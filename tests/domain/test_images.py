@@ -212,6 +212,13 @@ def test_flipped_bytes_do_not_pass_as_stripes():
     assert all(refused(d).reason is Reason.UNDECODABLE for d in damaged)
 
 
+def test_a_wrong_checksum_in_a_png_counts():
+    """The pixels of this one decode without complaint."""
+    data = bytearray(encoded(photograph(2), "PNG"))
+    data[data.rindex(b"IEND") - 5] ^= 1  # the last byte of the checksum of the chunk before it
+    assert refused(bytes(data)).reason is Reason.UNDECODABLE
+
+
 @settings(max_examples=40, deadline=None)
 @given(cut=st.floats(0, 0.97), kind=st.sampled_from(["JPEG", "PNG", "WEBP"]))
 def test_a_truncated_file_never_passes(cut, kind):
