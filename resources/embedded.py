@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from unicedit_assets.evidence.judge import EmbeddedJudge
-from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
 
 from unicedit_assets.classical.editor import ClassicalEditor
 from unicedit_assets.classical.faults import MIX, FaultyEditor
@@ -13,6 +12,7 @@ from unicedit_assets.classical.instructor import COMPOUND_SUBTASK, ClassicalInst
 from unicedit_assets.classical.proposals import PROPOSERS
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Edited, Pixels
+from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
 from unicedit_assets.pipeline.project import Backends
 from unicedit_assets.settings import Settings
 

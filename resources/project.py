@@ -40,7 +40,7 @@ def open_project(home: Path, settings: Settings | None = None) -> Project:
     )
 
 
-class ProjectResource(dg.ConfigurableResource):
+class ProjectResource(dg.ConfigurableResource["ProjectResource"]):
     """Opens the project anew for each run and tick, so that changed settings count at once."""
 
     home: str = dg.EnvVar(HOME_VARIABLE)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
+
+if TYPE_CHECKING:
+    from unicedit_assets.pipeline.project import Project
 
 SHARDS = dg.DynamicPartitionsDefinition(name="shards")
 RELEASES = dg.DynamicPartitionsDefinition(name="releases")
@@ -36,3 +41,16 @@ def dagster_key(stage: str, partition: str) -> str:
         return partition
     values = partition.split("/")
     return dg.MultiPartitionKey(dict(zip(DIMENSIONS[stage], values, strict=True)))
+
+
+def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
+    """Make Dagster know every registered shard and release."""
+    for definition, names in (
+        (SHARDS, project.registry.shards()),
+        (RELEASES, project.registry.releases()),
+    ):
+        name = str(definition.name)
+        known = set(instance.get_dynamic_partitions(name))
+        new = [each for each in names if each not in known]
+        if new:
+            instance.add_dynamic_partitions(name, new)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from unicedit_assets.settings import HOME_VARIABLE, SettingsError
+from unicedit_assets.cli.data_sets import audit, verify
+from unicedit_assets.settings import HOME_VARIABLE
 
 app = typer.Typer(
     help="The open data engine for instruction-based image editing.\n\n"
@@ -162,12 +163,29 @@ def promote_verifier(
     console.print(f"{version} verifies from now on; stale shards will be re-verified")
 
 
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+    home: HomeOption = _HOME,
+) -> None:
+    """Serve the Dagster UI, with its sensors and schedules, on this machine only."""
+    from unicedit_assets.cli.home import serve
+
+    serve(home, port)
+
+
+app.command()(verify)
+app.command()(audit)
+
+
 def main() -> None:
     """Run the command line; an expected error is one sentence and exit code 1."""
-    from unicedit_assets.cli.errors import EXPECTED
-
     try:
         app()
-    except (SettingsError, *EXPECTED) as error:
+    except Exception as error:
+        from unicedit_assets.cli.errors import is_expected
+
+        if not is_expected(error):
+            raise
         Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

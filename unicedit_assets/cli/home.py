@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
 from resources.project import open_project
+from unicedit_assets.partitions import sync_partitions
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.settings import HOME_VARIABLE, SETTINGS_FILE, settings_text
 
@@ -43,3 +45,14 @@ def enter(home: Path) -> Project:
 def instance() -> dg.DagsterInstance:
     """Return the persistent Dagster instance of the home that was entered."""
     return dg.DagsterInstance.get()
+
+
+def serve(home: Path, port: int) -> None:
+    """Run Dagster's web server and daemon over a home until interrupted; binds to 127.0.0.1."""
+    project = enter(home)
+    with instance() as here:
+        # Two processes that initialise a fresh SQLite home at once would corrupt it.
+        sync_partitions(project, here)
+    command = ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    where = ["--module-name", "unicedit_assets.definitions"]
+    os.execv(sys.executable, [sys.executable, "-m", *command, *where])  # noqa: S606

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from unicedit_assets.definitions import defs
 from unicedit_assets.jobs import job_name
-from unicedit_assets.partitions import RELEASES, SHARDS, dagster_key
+from unicedit_assets.partitions import dagster_key, sync_partitions
 from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.progress import watching
 from unicedit_assets.pipeline.project import Project
@@ -37,19 +37,6 @@ class RunReport:
     made: list[Ref] = field(default_factory=list)
     current: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
-    """Make Dagster know every registered shard and release."""
-    for definition, names in (
-        (SHARDS, project.registry.shards()),
-        (RELEASES, project.registry.releases()),
-    ):
-        name = str(definition.name)
-        known = set(instance.get_dynamic_partitions(name))
-        new = [each for each in names if each not in known]
-        if new:
-            instance.add_dynamic_partitions(name, new)
 
 
 def recorded_versions(instance: dg.DagsterInstance, stage: str) -> dict[str, str]:

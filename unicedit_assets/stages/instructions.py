@@ -20,6 +20,6 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 )
 def instructions(
     context: dg.AssetExecutionContext, project: ProjectResource
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Write the instructions of one shard."""
     return materialize(context, project, "instructions")

@@ -17,7 +17,7 @@ OWNERS = ["team:data-engine"]
 
 def materialize(
     context: dg.AssetExecutionContext, resource: ProjectResource, stage: str
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Make one partition of a stage and report its counts, rates, reasons and a preview."""
     project = resource.open()
     ref = Ref(stage, lake_partition(stage, context.partition_key))

@@ -19,6 +19,6 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 )
 def unicbench_scores(
     context: dg.AssetExecutionContext, project: ProjectResource
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Score one model in one language."""
     return materialize(context, project, "unicbench_scores")

@@ -22,6 +22,6 @@ from unicedit_assets.stages.verified_edits import verified_edits
 )
 def unicedit_10m(
     context: dg.AssetExecutionContext, project: ProjectResource
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Publish one release."""
     return materialize(context, project, "unicedit_10m")

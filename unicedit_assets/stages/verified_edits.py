@@ -20,6 +20,6 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 )
 def verified_edits(
     context: dg.AssetExecutionContext, project: ProjectResource
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Verify the edits of one shard by one editor."""
     return materialize(context, project, "verified_edits")

@@ -1,0 +1,59 @@
+# The vocabulary of this project. Everything is a thin wrap around `unicedit` and pytest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+SEED ?= 1
+EDITS ?= 2000
+N ?= 20
+
+.PHONY: help demo ui test test-slow check format truth torture bench clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: Python 3.11 or later is needed; name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) cannot make a virtual environment"; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what the pipeline needs (once) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what the tests need (once) ..."
+	@$(PIP) -e '.[test]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed  ## Real photographs through all six stages (PHOTOS=/a/folder for your own)
+	@$(BIN)/unicedit demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+ui: $(VENV)/.installed  ## The Dagster UI over the demo, on 127.0.0.1:3000
+	@$(BIN)/unicedit ui --home $(or $(UNICEDIT_HOME),demo/current)
+
+test: $(VENV)/.tested  ## The fast tests (under 5 minutes)
+	@$(BIN)/python -m pytest -n auto
+
+test-slow: $(VENV)/.tested  ## The slow tests (kills, browser, S3, command line)
+	@$(BIN)/python -m pytest -m slow --timeout 1200
+
+check: $(VENV)/.tested  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(VENV)/.tested  ## Format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+truth: $(VENV)/.installed  ## Precision and recall of the verifier on planted faults (SEED=1 EDITS=2000)
+	@$(BIN)/unicedit truth --seed $(SEED) --edits $(EDITS) $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+torture: $(VENV)/.tested  ## Kill the pipeline N times and compare the release (N=20 SEED=1)
+	@$(BIN)/python benchmarks/torture.py --kills $(N) --seed $(SEED)
+
+bench: $(VENV)/.tested  ## Throughputs, each against a named baseline
+	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+clean:  ## Remove the demo and the virtual environment
+	rm -rf demo $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
