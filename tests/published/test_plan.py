@@ -19,12 +19,13 @@ from unicedit_assets.published.plan import (
 )
 
 
-def keep_first(hashes: Sequence[str]) -> list[int | None]:
+def keep_first(hashes: Sequence[str | None]) -> list[int | None]:
     first: dict[str, int] = {}
-    return [None if first.setdefault(h, i) == i else first[h] for i, h in enumerate(hashes)]
+    earlier = [None if h is None else first.setdefault(h, i) for i, h in enumerate(hashes)]
+    return [None if e == i else e for i, e in enumerate(earlier)]
 
 
-def find_near(hashes: Sequence[str], references: Sequence[str]) -> list[int | None]:
+def find_near(hashes: Sequence[str | None], references: Sequence[str]) -> list[int | None]:
     return [references.index(h) if h in references else None for h in hashes]
 
 
@@ -88,6 +89,10 @@ def test_a_benchmark_image_is_contaminated_and_shadows_nobody():
     ]
     made = plan(rows, ["unrelated", "bench"])
     assert reasons(made) == {key(0): Reason.CONTAMINATED}
+
+
+def test_pictures_without_a_hash_repeat_nobody():
+    assert not plan([candidate(i, row=i, phash=None) for i in range(3)], ["bench"]).left_out
 
 
 def test_a_quota_keeps_the_smallest_keys():

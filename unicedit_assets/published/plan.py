@@ -32,9 +32,12 @@ CANDIDATE_SCHEMA = pa.schema(
 """One row an accepted edit. ``shard`` is the partition it lies in, such as ``s00000/classical``."""
 
 Matches: TypeAlias = Sequence[int | None]
-KeepFirst: TypeAlias = Callable[[Sequence[str]], Matches]
-"""Perceptual hashes in order -> for each the index of the kept earlier one it repeats, or None."""
-FindNear: TypeAlias = Callable[[Sequence[str], Sequence[str]], Matches]
+KeepFirst: TypeAlias = Callable[[Sequence[str | None]], Matches]
+"""Perceptual hashes in order -> for each the index of the kept earlier one it repeats, or None.
+
+A featureless picture has no hash (None); it repeats nobody.
+"""
+FindNear: TypeAlias = Callable[[Sequence[str | None], Sequence[str]], Matches]
 """(hashes, references) -> for each hash the index of a reference it is a near-duplicate of."""
 
 _NUMBER = re.compile(r"(\d+)")
