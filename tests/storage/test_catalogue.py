@@ -140,7 +140,7 @@ def test_near_duplicates_agree_with_brute_force(tmp_path: Path) -> None:
     rows = {"image_id": ids, "phash": [f"{value:016x}" for value in hashes]}
     ledger = Ledger(LocalStore(tmp_path))
     manifest = commit(ledger, "raw_images", "s00000", rows, {})
-    for distance in (1, 3, 5, 8):
+    for distance in (1, 3, 5, 8, 12):
         expected = {
             NearPair(ids[one], ids[two], (hashes[one] ^ hashes[two]).bit_count())
             for one in range(80)
@@ -149,6 +149,15 @@ def test_near_duplicates_agree_with_brute_force(tmp_path: Path) -> None:
         }
         with Catalogue(ledger, [manifest]) as catalogue:
             assert set(catalogue.near_duplicates(distance)) == expected
+
+
+@pytest.mark.parametrize("distance", [0, 13])
+def test_other_distances_are_refused(tmp_path: Path, distance: int) -> None:
+    with (
+        Catalogue(Ledger(LocalStore(tmp_path)), []) as catalogue,
+        pytest.raises(ValueError, match="1 to 12 bits"),
+    ):
+        catalogue.near_duplicates(distance)
 
 
 def test_the_lineage_of_an_accepted_edit(catalogue: Catalogue) -> None:

@@ -34,18 +34,18 @@ class StorageError(Exception):
     """The storage could not do what was asked; the text is one sentence for a person."""
 
 
-class MissingBlob(StorageError, KeyError):  # noqa: N818 - a plain noun, like KeyError's kin
+class MissingBlob(StorageError, KeyError):
     """No blob has this key."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
-class BadKey(StorageError, ValueError):  # noqa: N818
+class BadKey(StorageError, ValueError):
     """The key is malformed, or leads out of the store."""
 
 
-class StorageFull(StorageError):  # noqa: N818
+class StorageFull(StorageError):
     """There was no room; what was stored before is intact."""
 
 

@@ -111,12 +111,18 @@ WITH hashes AS (
     SELECT ('0x' || value)::UBIGINT AS hash, min(key) AS id
     FROM loaded WHERE value IS NOT NULL GROUP BY ALL
 ), bands AS (
-    SELECT id, hash, band, (hash >> (band * $width)::UBIGINT) & $mask::UBIGINT AS piece
-    FROM hashes, range($distance + 1) AS numbers(band)
+    SELECT first, second, hash,
+        ((hash >> (first * $width)::UBIGINT) & $mask::UBIGINT) * ($mask + 1)::UBIGINT
+            + ((hash >> (second * $width)::UBIGINT) & $mask::UBIGINT) AS piece
+    FROM hashes, range($bands) AS one(first), range($bands) AS two(second)
+    WHERE first < second
+), pairs AS (
+    SELECT DISTINCT one.hash AS low, two.hash AS high
+    FROM bands AS one JOIN bands AS two USING (first, second, piece)
+    WHERE one.hash < two.hash AND bit_count(xor(one.hash, two.hash)) <= $distance
 )
-SELECT DISTINCT one.id, two.id, bit_count(xor(one.hash, two.hash)) AS bits
-FROM bands AS one JOIN bands AS two USING (band, piece)
-WHERE one.id < two.id AND bits <= $distance
+SELECT least(one.id, two.id), greatest(one.id, two.id), bit_count(xor(low, high))
+FROM pairs JOIN hashes AS one ON one.hash = low JOIN hashes AS two ON two.hash = high
 ORDER BY ALL
 """
 
@@ -226,20 +232,21 @@ class Catalogue:
     ) -> list[NearPair]:
         """Return pairs of different 64-bit hashes that differ in at most ``distance`` bits.
 
-        Exact: hashes that differ in d bits agree in one of d + 1 bands, so only hashes that share
-        a band are compared. Rows with the same hash are one row here, under their smallest
-        identity; ``duplicates`` with the same column lists them.
+        Exact: of d + 2 bands of bits, hashes that differ in d bits agree in two, so only hashes
+        that share two bands are compared. Rows with the same hash are one row here, under their
+        smallest identity; ``duplicates`` with the same column lists them.
 
         Args:
-            distance: 1 to 15.
+            distance: 1 to 12.
             stage: where to look.
             column: 16 hexadecimal digits.
             key: the column that identifies a row.
         """
-        if not 1 <= distance <= 15:
-            raise ValueError(f"a distance of 1 to 15 bits can be searched, not {distance}")
-        width = HASH_BITS // (distance + 1)
-        numbers = {"distance": distance, "width": width, "mask": 2**width - 1}
+        if not 1 <= distance <= 12:
+            raise ValueError(f"a distance of 1 to 12 bits can be searched, not {distance}")
+        bands = distance + 2
+        width = HASH_BITS // bands
+        numbers = {"distance": distance, "bands": bands, "width": width, "mask": 2**width - 1}
         pairs = self._ask(_NEAR, stage, column, key, numbers)
         return [NearPair(one, two, bits) for one, two, bits in pairs]
 

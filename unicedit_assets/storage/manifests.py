@@ -21,7 +21,7 @@ Natural = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class CorruptRecord(StorageError):  # noqa: N818 - a plain noun
+class CorruptRecord(StorageError):
     """A manifest, chunk marker or check record cannot be what was written."""
 
 

@@ -27,7 +27,7 @@ _TAIL = 8  # the footer's length and the magic number end every Parquet file
 _FOOTER_BYTES = 16 << 10
 
 
-class CorruptPart(StorageError):  # noqa: N818 - a plain noun
+class CorruptPart(StorageError):
     """A part is not the file that was committed; the text names it."""
 
 
