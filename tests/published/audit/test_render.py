@@ -48,5 +48,12 @@ def test_text_from_the_data_set_is_neither_markup_nor_a_terminal_command(tmp_pat
     assert "[link=http://x]y" in text
 
 
+def test_findings_of_the_whole_data_set_need_no_file(tmp_path: Path):
+    text = shown(write_folder(tmp_path, clean(20)))
+    assert "missing_subtask" in text
+    assert "Key" not in text
+    assert "Implicit Change Edits" in text
+
+
 def test_every_defect_has_a_meaning():
     assert set(MEANINGS) == set(Defect)

@@ -50,6 +50,11 @@ def _counts(report: AuditReport) -> Table:
 def _examples(report: AuditReport, defect: Defect) -> Table:
     found, examples = report.counts[defect], report.examples[defect]
     shown = "" if found == len(examples) else f" (the first {len(examples)} of {found:,})"
+    if not any(finding.file for finding in examples):
+        table = _table(f"{defect}{shown}", "Detail")
+        for finding in examples:
+            table.add_row(_plain(finding.detail))
+        return table
     table = _table(f"{defect}{shown}", "File", "Row", "Key", "Detail")
     for finding in examples:
         row = "" if finding.row is None else str(finding.row)
