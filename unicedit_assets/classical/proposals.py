@@ -149,6 +149,21 @@ def duplicates(scene: Scene) -> Iterator[Intent]:
                 yield Intent("duplicate", {**named(region), "count": count})
 
 
+def populations(scene: Scene) -> Iterator[Intent]:
+    """Numbers of drawn things for which there is free room."""
+    for things, thing in additions.PLURALS.items():
+        spots = [s for s in additions.spots_for(scene, thing, 5) if _suits(thing, s.lab, high=True)]
+        for count, number in additions.COUNTS.items():
+            if number <= len(spots):
+                yield Intent("populate", {"things": things, "count": count})
+
+
+def countings(scene: Scene) -> Iterator[Intent]:
+    """Copies of what is there, and numbers of what is not."""
+    yield from duplicates(scene)
+    yield from populations(scene)
+
+
 def resizes(scene: Scene) -> Iterator[Intent]:
     """Objects that can grow or shrink, and landscapes that can rise."""
     for region in _sure(scene.objects, 0.0015):
@@ -176,16 +191,22 @@ def additions_of(scene: Scene) -> Iterator[Intent]:
             spot = additions.spot_for(scene, thing, place)
             if spot is None or spot.unevenness > additions.FREE_UNEVENNESS:
                 continue
-            light = float(spot.lab[0])
-            red = float(colours.distance(spot.lab, colours.prototype_lab("red")))
-            fits = {
-                "full_moon": high and light < 55,
-                "red_balloon": red > 40,
-                "hot_air_balloon": high and light > 35,
-                "flock_of_birds": high and light > 45,
-            }
-            if fits[thing]:
+            if _suits(thing, spot.lab, high):
                 yield Intent("add", {"thing": thing, "place": place})
+
+
+def _suits(thing: str, ground: colours.Floats, high: bool) -> bool:
+    """Tell whether a thing would look right, and be seen, before a ground of that colour."""
+    light = float(ground[0])
+    match thing:
+        case "full_moon":
+            return high and light < 55
+        case "red_balloon":
+            return float(colours.distance(ground, colours.prototype_lab("red"))) > 40
+        case "hot_air_balloon":
+            return high and light > 35
+        case _:
+            return high and light > 45
 
 
 def scenarios(scene: Scene) -> Iterator[Intent]:
@@ -207,7 +228,7 @@ PROPOSERS: Mapping[str, Proposer] = MappingProxyType(
         "Background Change": backdrops,
         "Object Extraction": extractions,
         "Subject Removal": removals,
-        "Counting Change": duplicates,
+        "Counting Change": countings,
         "Shape-Size Alteration": resizes,
         "Spatial Reasoning Edits": moves,
         "Subject Addition": additions_of,

@@ -44,6 +44,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "extract_named": backdrop.extract,
         "remove": objects.remove,
         "duplicate": objects.duplicate,
+        "populate": additions.populate,
         "resize": objects.resize,
         "move": objects.move,
         "add": additions.add,

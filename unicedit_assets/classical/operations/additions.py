@@ -145,6 +145,12 @@ THINGS: Mapping[str, Thing] = MappingProxyType(
 )
 
 
+PLURALS: Mapping[str, str] = MappingProxyType(
+    {"red_balloons": "red_balloon", "hot_air_balloons": "hot_air_balloon"}
+)
+COUNTS: Mapping[str, int] = MappingProxyType({"two": 2, "three": 3, "four": 4, "five": 5})
+
+
 class Spot(NamedTuple):
     """A free spot: its middle in shares, the unevenness and the mean Lab there."""
 
@@ -153,8 +159,14 @@ class Spot(NamedTuple):
     lab: Floats
 
 
-def spot_for(scene: Scene, thing: str, place: str) -> Spot | None:
-    """Return the evenest spot at a place with room for the thing, or None."""
+class _Room(NamedTuple):
+    """Where a thing fits: unevenness and mean Lab around each centre; infinite where it sticks out."""
+
+    unevenness: Floats
+    mean: Floats
+
+
+def _room(scene: Scene, thing: str) -> _Room:
     kind = THINGS[thing]
     rows, columns = scene.lab.shape[:2]
     wide = max(3, round(kind.size * min(rows, columns)))
@@ -162,41 +174,87 @@ def spot_for(scene: Scene, thing: str, place: str) -> Spot | None:
     mean = cv2.blur(scene.lab, (wide, tall))
     square = cv2.blur(scene.lab * scene.lab, (wide, tall))
     uneven = np.sqrt(np.maximum(square - mean * mean, 0).sum(-1))
-    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    goal = places.point_of(place)
-    away = np.maximum(np.abs(x / columns - goal.x), np.abs(y / rows - goal.y))
-    inside = (
-        (x > wide / 2 + 2)
-        & (x < columns - wide / 2 - 2)
-        & (y > tall / 2 + 2)
-        & (y < rows - tall / 2 - 2)
-    )
-    cost = np.where(inside & (away < 0.11), uneven + 10 * away, np.inf)
+    dy, dx = tall // 2 + 3, wide // 2 + 3
+    framed = np.full((rows, columns), np.inf, np.float32)
+    framed[dy : rows - dy, dx : columns - dx] = uneven[dy : rows - dy, dx : columns - dx]
+    return _Room(framed, np.asarray(mean, np.float32))
+
+
+def _spot(room: _Room, cost: Floats) -> Spot | None:
+    rows, columns = cost.shape
     row, column = divmod(int(np.argmin(cost)), columns)
     if not np.isfinite(cost[row, column]):
         return None
-    return Spot(
-        Point((column + 0.5) / columns, (row + 0.5) / rows),
-        float(uneven[row, column]),
-        mean[row, column],
+    centre = Point((column + 0.5) / columns, (row + 0.5) / rows)
+    return Spot(centre, float(room.unevenness[row, column]), room.mean[row, column])
+
+
+def spot_for(scene: Scene, thing: str, place: str) -> Spot | None:
+    """Return the evenest spot at a place with room for the thing, or None."""
+    room = _room(scene, thing)
+    rows, columns = room.unevenness.shape
+    goal = places.point_of(place)
+    x, y = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
+    away = np.maximum(np.abs(x - goal.x)[None], np.abs(y - goal.y)[:, None])
+    cost = np.where(away < 0.13, room.unevenness + 10 * away, np.inf)
+    return _spot(room, np.asarray(cost, np.float32))
+
+
+def spots_for(scene: Scene, thing: str, count: int) -> tuple[Spot, ...]:
+    """Return up to ``count`` free spots apart from each other, the highest and evenest first."""
+    room, kind = _room(scene, thing), THINGS[thing]
+    rows, columns = room.unevenness.shape
+    wide = kind.size * min(rows, columns)
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    cost = np.where(
+        room.unevenness <= FREE_UNEVENNESS, room.unevenness + 8 * y / rows, np.float32(np.inf)
     )
+    found: list[Spot] = []
+    while len(found) < count:
+        spot = _spot(room, np.asarray(cost, np.float32))
+        if spot is None:
+            break
+        found.append(spot)
+        dx = np.abs(x - spot.centre.x * columns) / (1.5 * wide)
+        dy = np.abs(y - spot.centre.y * rows) / (1.15 * wide * kind.tall)
+        cost[(dx < 1) & (dy < 1)] = np.inf
+    return tuple(found)
+
+
+def _put(image: Pixels, thing: str, spot: Spot, seed: int) -> Pixels:
+    kind = THINGS[thing]
+    height, width = image.shape[:2]
+    sprite = kind.draw(max(12, round(kind.size * min(width, height))), seed)
+    tall, wide = sprite.alpha.shape
+    if tall > height or wide > width:
+        raise EditorError(f"the picture is too narrow for a {thing.replace('_', ' ')}")
+    x0 = int(np.clip(round(spot.centre.x * width - wide / 2), 0, width - wide))
+    y0 = int(np.clip(round(spot.centre.y * height - tall / 2), 0, height - tall))
+    out = image.copy()
+    part = out[y0 : y0 + tall, x0 : x0 + wide]
+    alpha = sprite.alpha[..., None]
+    mixed = part + (sprite.colour - part) * alpha
+    pasted = np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
+    out[y0 : y0 + tall, x0 : x0 + wide] = np.where(alpha > 0.004, pasted, part)
+    return out
 
 
 def add(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
     """Put a drawn thing at a place."""
-    thing = THINGS[slots["thing"]]
     spot = spot_for(scene, slots["thing"], slots["place"])
     if spot is None or spot.unevenness > 2 * FREE_UNEVENNESS:
-        raise EditorError(f"there is no free room for a {slots['thing']} {slots['place']}")
-    side = max(12, round(thing.size * min(scene.width, scene.height)))
-    sprite = thing.draw(side, seed)
-    height, width = sprite.alpha.shape
-    x0 = int(np.clip(round(spot.centre.x * scene.width - width / 2), 0, scene.width - width))
-    y0 = int(np.clip(round(spot.centre.y * scene.height - height / 2), 0, scene.height - height))
-    out = scene.image.copy()
-    part = out[y0 : y0 + height, x0 : x0 + width]
-    alpha = sprite.alpha[..., None]
-    mixed = part + (sprite.colour - part) * alpha
-    pasted = np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
-    out[y0 : y0 + height, x0 : x0 + width] = np.where(alpha > 0.004, pasted, part)
+        words = f"{slots['thing']} {slots['place']}".replace("_", " ")
+        raise EditorError(f"there is no free room for a {words}")
+    return _put(scene.image, slots["thing"], spot, seed)
+
+
+def populate(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
+    """Put an exact number of drawn things where there is free room."""
+    thing, count = PLURALS[slots["things"]], COUNTS[slots["count"]]
+    spots = spots_for(scene, thing, count)
+    if len(spots) < count:
+        raise EditorError(f"there is no free room for {count} {slots['things'].replace('_', ' ')}")
+    out = scene.image
+    for index, spot in enumerate(spots):
+        out = _put(out, thing, spot, seed + index)
     return out
