@@ -138,13 +138,14 @@ def show(
 ) -> None:
     """Show everything known about one pair: source, instruction, edit, verdict, lineage."""
     from unicedit_assets.cli.home import enter
-    from unicedit_assets.pipeline.summary import open_catalogue
+    from unicedit_assets.cli.tables import lineage_tree
+    from unicedit_assets.pipeline.summary import open_history
 
-    with open_catalogue(enter(home)) as catalogue:
+    with open_history(enter(home)) as catalogue:
         lineage = catalogue.lineage(key)
     if lineage is None:
         raise typer.BadParameter(f"no edit has the key {key!r}")
-    console.print(lineage)
+    console.print(lineage_tree(key, lineage))
 
 
 @app.command(name="promote-verifier")

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from unicedit_assets.domain import codec, identity, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.roles import Editor, EditorError, Pixels, Planted
+from unicedit_assets.domain.roles import Edited, Editor, EditorError, Pixels
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.rows import Collector, json_text
+from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
 
@@ -34,13 +35,13 @@ class EditRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class EditAnswer:
-    """One edit that was made, or why there is none."""
+    """One edit that was made, or why there is none; ``truth`` is its row without the key."""
 
     image: bytes = b""
     width: int = 0
     height: int = 0
     seconds: float = 0.0
-    truth: Planted | None = None
+    truth: Mapping[str, str] | None = None
     reason: Reason | None = None
     detail: str = ""
 
@@ -51,7 +52,7 @@ def fault_of(source: Pixels, edited: object) -> tuple[Reason, str] | None:
         return Reason.EDITOR_FAILED, "the editor did not return 8-bit pixels"
     if edited.shape != source.shape:
         return Reason.WRONG_SIZE, f"{edited.shape} instead of {source.shape}"
-    if float(edited.std(axis=(0, 1)).max()) < BLANK_DEVIATION:
+    if float(cv2.meanStdDev(edited)[1].max()) < BLANK_DEVIATION:
         return Reason.BLANK, "the picture is one flat colour"
     return None
 
@@ -61,22 +62,30 @@ def make_edit(editor: Editor, request: EditRequest) -> EditAnswer:
     started = time.perf_counter()
     source = codec.decode(request.image)
     try:
-        edited = editor.edit(source, request.prompt, request.seed)
+        edited = editor.edit(source.copy(), request.prompt, request.seed)
+        truth = truth_of(edited)
     except EditorError as error:
         return EditAnswer(reason=Reason.EDITOR_FAILED, detail=str(error))
     except Exception as error:  # a crash of one sample must not lose the others
-        return EditAnswer(reason=Reason.EDITOR_FAILED, detail=f"{type(error).__name__}: {error}")
+        return EditAnswer(reason=Reason.EDITOR_FAILED, detail=named(error))
     wrong = fault_of(source, edited.pixels)
     if wrong:
-        return EditAnswer(truth=edited.truth, reason=wrong[0], detail=wrong[1])
+        return EditAnswer(truth=truth, reason=wrong[0], detail=wrong[1])
     height, width = edited.pixels.shape[:2]
-    return EditAnswer(
-        codec.encode_lake(edited.pixels),
-        width,
-        height,
-        time.perf_counter() - started,
-        edited.truth,
-    )
+    image = codec.encode_lake(edited.pixels)
+    return EditAnswer(image, width, height, time.perf_counter() - started, truth)
+
+
+def truth_of(edited: Edited) -> Mapping[str, str] | None:
+    """Return what an editor tells in secret of its work, as cells; None where it tells nothing."""
+    if edited.truth is None:
+        return None
+    truth = edited.truth
+    return {
+        "fault": truth.fault,
+        "operation": truth.operation,
+        "detail": json_text(truth.detail),
+    }
 
 
 class Edits:
@@ -131,20 +140,21 @@ def edit_chunk(
 ) -> ChunkOutput:
     """Make the edits of one chunk of instructions."""
     editor, settings = project.backends.editors[editor_name], project.settings.edits
+    made_by = {**editor.identity, "language": settings.language}
     seeds = [identity.seed_from("edit", settings.seed, row["instruction_id"]) for row in asked]
     keys = [
-        identity.edit_id(row["instruction_id"], editor.identity, seed)
+        identity.edit_id(row["instruction_id"], made_by, seed)
         for row, seed in zip(asked, seeds, strict=True)
     ]
     requests = (
         EditRequest(pictures[row["image_id"]], row[settings.language], seed)
         for row, seed in zip(asked, seeds, strict=True)
     )
-    collector = Collector(Edits.name, schemas.EDITS)
+    collector = Collector(Edits.name, schemas.EDITS, hides=True)
     answers = project.engine.map(partial(make_edit, editor), requests)
     for key, row, seed, answer in zip(keys, asked, seeds, answers, strict=True):
         if answer.truth:
-            collector.reveal(truth_row(key, answer.truth))
+            collector.reveal({"edit_id": key, **answer.truth})
         if answer.reason:
             collector.reject(key, answer.reason, answer.detail, row, {"editor": editor_name})
             continue
@@ -155,7 +165,7 @@ def edit_chunk(
                 "language": settings.language,
                 "editor": editor_name,
                 "revision": str(editor.identity["version"]),
-                "settings": json_text(editor.identity),
+                "settings": json_text(made_by),
                 "seed": seed,
                 "width": answer.width,
                 "height": answer.height,
@@ -164,13 +174,3 @@ def edit_chunk(
             }
         )
     return collector.output()
-
-
-def truth_row(key: str, truth: Planted) -> dict[str, str]:
-    """Return the row of the hidden truth table."""
-    return {
-        "edit_id": key,
-        "fault": truth.fault,
-        "operation": truth.operation,
-        "detail": json_text(truth.detail),
-    }

@@ -55,11 +55,16 @@ class SourceList:
 
 
 class Registry:
-    """The registrations of one lake."""
+    """The registrations of one lake.
+
+    The promoted verifier is read once and then stays: a run that began with one verifier must end
+    with it. Open the lake again to see a later promotion.
+    """
 
     def __init__(self, store: BlobStore):
         self._store = store
         self._lists: dict[str, SourceList] = {}
+        self._promoted: list[str | None] = []
 
     def shards(self) -> list[str]:
         """Return the names of all shards, oldest first."""
@@ -103,18 +108,21 @@ class Registry:
         The first registration sets ``holdout`` sound photographs aside for the benchmark, chosen by
         their content hash, so that the choice depends neither on names nor on order.
         """
-        known = self.known()
-        fresh = [entry for entry in entries if (entry.name, entry.version) not in known]
         if self.benchmark() is None:
-            fresh = self._set_aside(root, fresh, holdout)
-        return [
-            self._append(SourceList(root, tuple(fresh[start : start + shard_size])))
-            for start in range(0, len(fresh), shard_size)
-        ]
+            self._set_aside(root, entries, holdout)
+        made: list[str] = []
+        while True:
+            # Counted before looking: a shard that somebody adds meanwhile takes this number, and
+            # then we look again, so that no source gets into two shards.
+            number, known = len(self.shards()), self.known()
+            fresh = [entry for entry in entries if (entry.name, entry.version) not in known]
+            if not fresh:
+                return made
+            name, part = f"s{number:05d}", SourceList(root, tuple(fresh[:shard_size]))
+            if self._store.put_new(f"{_SHARDS}/{name}.json", part.to_bytes()):
+                made.append(name)
 
-    def _set_aside(
-        self, root: str, entries: Sequence[SourceEntry], holdout: int
-    ) -> list[SourceEntry]:
+    def _set_aside(self, root: str, entries: Sequence[SourceEntry], holdout: int) -> None:
         sound = sorted(
             (entry for entry in entries if entry.problem is None),
             key=lambda entry: digest("holdout", entry.version),
@@ -122,17 +130,6 @@ class Registry:
         # Never more than a quarter: a tiny source must still make a data set.
         chosen = sound[: min(holdout, len(sound) // 4)]
         self._store.put_new(_BENCHMARK, SourceList(root, tuple(chosen)).to_bytes())
-        held = self.benchmark()
-        taken = {(e.name, e.version) for e in held.entries} if held else set()
-        return [entry for entry in entries if (entry.name, entry.version) not in taken]
-
-    def _append(self, sources: SourceList) -> str:
-        number = len(self.shards())
-        while True:
-            name = f"s{number:05d}"
-            if self._store.put_new(f"{_SHARDS}/{name}.json", sources.to_bytes()):
-                return name
-            number += 1
 
     def releases(self) -> list[str]:
         """Return the names of all releases."""
@@ -155,9 +152,10 @@ class Registry:
 
     def promoted_verifier(self) -> str | None:
         """Return the promoted verifier version, or None when the settings decide."""
-        if not self._store.exists(_PROMOTED):
-            return None
-        return str(json.loads(self._store.read(_PROMOTED))["version"])
+        if not self._promoted:
+            found = self._store.exists(_PROMOTED)
+            self._promoted = [json.loads(self._store.read(_PROMOTED))["version"] if found else None]
+        return self._promoted[0]
 
     def promote_verifier(self, version: str, available: Iterable[str]) -> None:
         """Make a verifier version the one that verifies from now on.
@@ -170,3 +168,4 @@ class Registry:
             raise RegistryError(f"no verifier {version!r}; there are: {', '.join(names)}")
         value: Mapping[str, Json] = {"version": version}
         self._store.put(_PROMOTED, canonical(value))
+        self._promoted = [version]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +16,56 @@ from unicedit_assets.storage.ledger import ChunkOutput
 from unicedit_assets.storage.manifests import Counts
 
 
+_DETAIL_LENGTH = 1000
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+
+
 def json_text(value: Json) -> str:
-    """Return canonical JSON text for a cell."""
+    """Return canonical JSON text for a cell.
+
+    Raises:
+        ValueError: the value holds NaN or an infinity.
+    """
     return canonical(value).decode()
 
 
-class Collector:
-    """The rows of one chunk of one stage, on their way into tables."""
+def is_text(value: object) -> bool:
+    """Tell whether a backend's answer is a text that can be stored: no lone surrogates."""
+    return isinstance(value, str) and value == storable(value)
 
-    def __init__(self, stage: str, schema: pa.Schema):
+
+def storable(text: str) -> str:
+    """Return a text with what UTF-8 cannot hold written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def detail_of(error: object) -> str:
+    """Return an error or a remark as bounded text that is the same in every run."""
+    return storable(_ADDRESS.sub("0x...", str(error)))[:_DETAIL_LENGTH]
+
+
+def named(error: Exception) -> str:
+    """Return an exception as one text: its kind and what it says."""
+    return detail_of(f"{type(error).__name__}: {error}")
+
+
+class Collector:
+    """The rows of one chunk of one stage, on their way into tables.
+
+    Args:
+        stage: decides which reasons are possible.
+        schema: of the accepted rows.
+        hides: whether the stage keeps hidden truth. Every chunk of a partition has the same tables,
+            so a chunk without any truth still gets an empty one.
+    """
+
+    def __init__(self, stage: str, schema: pa.Schema, hides: bool = False):
         self._reasons = STAGE_REASONS[stage]
         self._stage = stage
         self._schema = schema
         self._rows: list[Mapping[str, Any]] = []
         self._rejects: list[Mapping[str, Any]] = []
-        self._truths: list[Mapping[str, Any]] | None = None
+        self._truths: list[Mapping[str, Any]] | None = [] if hides else None
 
     def accept(self, row: Mapping[str, Any]) -> None:
         """Add an accepted row; its columns are exactly those of the schema."""
@@ -51,25 +87,31 @@ class Collector:
         if reason not in self._reasons:
             raise ValueError(f"{self._stage} cannot reject for {reason.value!r}")
         columns = ("image_id", "task", "subtask", "en", "cn")
-        shared = {name: (about or {}).get(name) for name in columns}
+        shared = {
+            name: storable(value) if isinstance(value, str) else None
+            for name in columns
+            for value in [(about or {}).get(name)]
+        }
         self._rejects.append(
             {
                 **shared,
                 "unit_id": unit_id,
                 "outcome": outcome_of(reason).value,
                 "reason": reason.value,
-                "detail": detail,
+                "detail": detail_of(detail),
                 "extra": json_text(extra),
             }
         )
 
     def reveal(self, row: Mapping[str, Any]) -> None:
-        """Add a row of hidden truth."""
-        self._truths = [*(self._truths or []), row]
+        """Add a row of hidden truth.
 
-    def accepted_rows(self) -> list[Mapping[str, Any]]:
-        """Return the rows accepted so far."""
-        return list(self._rows)
+        Raises:
+            ValueError: the stage hides nothing.
+        """
+        if self._truths is None:
+            raise ValueError(f"{self._stage} keeps no hidden truth")
+        self._truths.append(row)
 
     def output(self) -> ChunkOutput:
         """Return the chunk's tables and counts."""

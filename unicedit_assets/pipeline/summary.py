@@ -31,6 +31,20 @@ def open_catalogue(project: Project) -> Catalogue:
     return Catalogue(project.ledger, current_manifests(project))
 
 
+def open_history(project: Project) -> Catalogue:
+    """Return the catalogue of every version of every partition, newest first.
+
+    A key of an older release is still answered for after the settings changed.
+    """
+    found = [
+        manifest
+        for stage in PIPELINE[:4]
+        for ref in project.refs(stage)
+        for manifest in reversed(project.ledger.history(stage, ref.partition))
+    ]
+    return Catalogue(project.ledger, found)
+
+
 def benchmark_lines(project: Project) -> Sequence[Line]:
     """Return the benchmark table: one line a model and language."""
     samples = project.find(Ref(UnicBenchSamples.name, BENCHMARK))

@@ -6,19 +6,22 @@ hidden truth of planted faults, never reaches it: this module does not read that
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any, NamedTuple
 
-from unicedit_assets.domain import codec, schemas
+from unicedit_assets.domain import codec, schemas, texts
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.reasons import STAGE_REASONS, Reason
 from unicedit_assets.domain.roles import Verdict, Verifier
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.rows import Collector, json_text
+from unicedit_assets.pipeline.registry import RegistryError
+from unicedit_assets.pipeline.rows import Collector, is_text, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
 
@@ -50,9 +53,41 @@ def judge_triplet(verifier: Verifier, triplet: Triplet) -> VerifyAnswer:
         verdict = verifier.verify(
             codec.decode(triplet.source), codec.decode(triplet.edited), triplet.en, triplet.cn
         )
+        flaw = next(flaws(verdict), "")
     except Exception as error:  # one triplet must not take the shard with it
-        return VerifyAnswer(None, 0.0, f"{type(error).__name__}: {error}")
+        return VerifyAnswer(None, 0.0, named(error))
+    if flaw:
+        return VerifyAnswer(None, 0.0, f"not a verdict: {flaw}")
     return VerifyAnswer(verdict, time.perf_counter() - started)
+
+
+def flaws(verdict: object) -> Iterator[str]:
+    """Yield what is wrong with a verifier's answer; a sound verdict yields nothing.
+
+    A verdict that is no number, or that contradicts itself, is the verifier's failure with this one
+    edit. It must neither pass the gate nor make the whole shard unusable.
+    """
+    if not isinstance(verdict, Verdict):
+        yield f"a {type(verdict).__name__}"
+        return
+    if verdict.reason is not None and verdict.reason not in STAGE_REASONS[VerifiedEdits.name]:
+        yield f"it cannot reject for {verdict.reason!r}"
+    if not (_finite(verdict.confidence) and 0 <= verdict.confidence <= 1):
+        yield f"confidence {verdict.confidence!r}"
+    for name, value in verdict.evidence.items():
+        if not (is_text(name) and _finite(value)):
+            yield f"evidence {name!r} is {value!r}"
+    said = (verdict.rewritten_en, verdict.rewritten_cn, verdict.source_caption)
+    if not all(map(is_text, (*said, verdict.edit_caption, *verdict.differences))):
+        yield "a text that cannot be stored"
+    if not all(len(box) == 4 and all(map(_finite, box)) for box in verdict.regions):
+        yield "a region that is no box"
+    if verdict.reason is None and not (verdict.is_changed and verdict.differences):
+        yield "it accepts an edit in which nothing changed"
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def verifier_version(project: Project) -> str:
@@ -64,9 +99,12 @@ def current_verifier(project: Project) -> Verifier:
     """Return the verifier that verifies now.
 
     Raises:
-        KeyError: the version is unknown.
+        RegistryError: this installation does not have the promoted version.
     """
-    return project.backends.verifiers[verifier_version(project)]
+    version, known = verifier_version(project), project.backends.verifiers
+    if version not in known:
+        raise RegistryError(f"verifier {version!r} is not here; there are: {', '.join(known)}")
+    return known[version]
 
 
 class VerifiedEdits:
@@ -103,7 +141,7 @@ def verify_chunk(
     project: Project, rows: list[dict[str, Any]], sources: Pictures, edited: Pictures
 ) -> ChunkOutput:
     """Verify one chunk of edits."""
-    verifier = current_verifier(project)
+    verifier, version = current_verifier(project), verifier_version(project)
     triplets = (
         Triplet(sources[row["image_id"]], edited[row["edit_id"]], row["en"], row["cn"])
         for row in rows
@@ -111,23 +149,32 @@ def verify_chunk(
     collector = Collector(VerifiedEdits.name, schemas.VERIFIED_EDITS)
     answers = project.engine.map(partial(judge_triplet, verifier), triplets)
     for row, answer in zip(rows, answers, strict=True):
-        collect_verdict(collector, verifier_version(project), row, answer)
+        collect_verdict(collector, version, row, answer)
     return collector.output()
 
 
 def verdict_fields(verdict: Verdict) -> dict[str, Any]:
-    """Return what a verdict says, as cells."""
+    """Return what a sound verdict says, as cells."""
     return {
         "rewritten_en": verdict.rewritten_en,
         "rewritten_cn": verdict.rewritten_cn,
-        "is_changed": verdict.is_changed,
-        "confidence": verdict.confidence,
+        "is_changed": bool(verdict.is_changed),
+        "confidence": float(verdict.confidence),
         "source_caption": verdict.source_caption,
         "edit_caption": verdict.edit_caption,
         "differences": list(verdict.differences),
-        "evidence": json_text(verdict.evidence),
-        "regions": json_text([list(box) for box in verdict.regions]),
+        "evidence": json_text({name: float(value) for name, value in verdict.evidence.items()}),
+        "regions": json_text([[float(edge) for edge in box] for box in verdict.regions]),
     }
+
+
+def misworded(verdict: Verdict) -> str:
+    """Return what is wrong with the language of the rewritten texts, or nothing."""
+    if verdict.rewritten_en and not texts.is_english(verdict.rewritten_en):
+        return f"the rewritten instruction is not English: {verdict.rewritten_en!r}"
+    if verdict.rewritten_cn and not texts.is_chinese(verdict.rewritten_cn):
+        return f"the rewritten instruction is not Chinese: {verdict.rewritten_cn!r}"
+    return ""
 
 
 def collect_verdict(
@@ -138,12 +185,14 @@ def collect_verdict(
     if answer.verdict is None:
         collector.reject(key, Reason.VERIFIER_FAILED, answer.error, row)
         return
-    fields = verdict_fields(answer.verdict)
-    if answer.verdict.reason:
-        detail = "; ".join(answer.verdict.differences) or "no difference was found"
-        collector.reject(
-            key, answer.verdict.reason, detail, row, {**fields, "verifier_version": version}
-        )
+    verdict, fields = answer.verdict, verdict_fields(answer.verdict)
+    said = {**fields, "verifier_version": version}
+    if verdict.reason:
+        detail = "; ".join(verdict.differences) or "no difference was found"
+        collector.reject(key, verdict.reason, detail, row, said)
+        return
+    if trouble := misworded(verdict):
+        collector.reject(key, Reason.UNPARSEABLE, trouble, row, said)
         return
     collector.accept(
         {
