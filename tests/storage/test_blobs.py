@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import string
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,23 @@ def test_put_replaces(store: BlobStore) -> None:
     store.put("pointer", b"one")
     store.put("pointer", b"two")
     assert store.read("pointer") == b"two"
+
+
+def test_a_reader_never_sees_half_a_replacement(store: BlobStore) -> None:
+    versions = [bytes([value]) * 3_000_000 for value in (1, 2)]
+    store.put("pointer", versions[0])
+
+    def replace() -> None:
+        for version in versions * 10:
+            store.put("pointer", version)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    seen = [store.read("pointer")]
+    while writer.is_alive():
+        seen.append(store.read("pointer"))
+    writer.join()
+    assert all(data in versions for data in seen)
 
 
 def test_upload_publishes_a_copy_once(store: BlobStore, tmp_path: Path) -> None:
@@ -233,6 +252,36 @@ def test_without_hard_links_the_error_says_so(
     with pytest.raises(StorageError, match="no hard links"):
         store.put_new("a", b"x")
     assert names(tmp_path) == []
+
+
+def test_bytes_are_on_the_disk_before_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may lose a blob, never leave a name without its bytes."""
+    store = LocalStore(tmp_path)
+    events: list[str] = []
+    fsync, link, replace = os.fsync, os.link, Path.replace
+
+    def synced(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        events.append(f"sync {kind}")
+        fsync(descriptor)
+
+    def linked(*paths: Path) -> None:
+        events.append("name")
+        link(*paths)
+
+    def replaced(self: Path, target: Path) -> Path:
+        events.append("name")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    monkeypatch.setattr(Path, "replace", replaced)
+    store.put("a", b"x")
+    store.put_new("b", b"x")
+    store.upload_new("c", tmp_path / "a")
+    assert events == ["sync file", "name", "sync folder"] * 3
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

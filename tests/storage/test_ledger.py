@@ -123,6 +123,36 @@ def test_another_number_of_chunks_does_not_reuse_finished_ones(ledger: Ledger) -
     assert (done.resumed, done.manifest.rows()) == (0, 12)
 
 
+def test_a_rival_that_finishes_a_chunk_first_is_adopted(ledger: Ledger) -> None:
+    """While we work on chunk 0, somebody else finishes it and dies in chunk 1."""
+
+    def rival(index: int) -> ChunkOutput:
+        if index:
+            raise RuntimeError("killed")
+        return signed_chunk(index, writer=2)
+
+    def ours(index: int) -> ChunkOutput:
+        if index == 0:
+            with pytest.raises(RuntimeError, match="killed"):
+                ledger.commit(SPEC, 2, rival)
+        return signed_chunk(index, writer=1)
+
+    done = ledger.commit(SPEC, 2, ours)
+    assert (done.fresh, done.resumed) == (True, 0)
+    assert ledger.read(done.manifest)["writer"].to_pylist() == [2] * 4 + [1] * 4
+
+
+def test_a_rival_that_finishes_the_partition_first_is_adopted(ledger: Ledger) -> None:
+    def ours(index: int) -> ChunkOutput:
+        ledger.commit(SPEC, 1, lambda rivals: signed_chunk(rivals, writer=2))
+        return signed_chunk(index, writer=1)
+
+    done = ledger.commit(SPEC, 2, ours)
+    assert not done.fresh
+    assert done.manifest == ledger.find(SPEC.stage, SPEC.partition, SPEC.fingerprint)
+    assert ledger.read(done.manifest)["writer"].to_pylist() == [2] * 4
+
+
 def test_extras_that_disagree_publish_no_manifest(ledger: Ledger) -> None:
     def named(index: int) -> ChunkOutput:
         return replace(chunk(index), extra={"model": str(index)})

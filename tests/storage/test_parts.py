@@ -62,9 +62,12 @@ def test_row_groups_are_sized_by_bytes() -> None:
 
 
 def test_equal_tables_give_equal_bytes_however_they_are_chunked() -> None:
-    pieces = pa.concat_tables([TABLE[:7], TABLE[7:8], TABLE[8:]])
-    assert pieces["edit_id"].num_chunks == 3
-    assert encode(pieces) == encode(TABLE)
+    source = random.Random(0)
+    pictures = pa.array([source.randbytes(50) for _ in range(40_000)], pa.binary())
+    whole = pa.table({"id": range(40_000), "image": pictures})
+    pieces = pa.concat_tables([whole[:777], whole[777:30_000], whole[30_000:]])
+    assert pieces["id"].num_chunks == 3
+    assert encode(pieces) == encode(whole)
 
 
 def test_empty_tables_keep_their_schema(tmp_path: Path) -> None:

@@ -208,9 +208,14 @@ class Ledger:
         return read_part(self.store, _parts(manifest, table)[number], columns)
 
     def read_chunk(
-        self, spec: PartitionSpec, index: int, chunks: int, columns: Sequence[str]
+        self,
+        spec: PartitionSpec,
+        index: int,
+        chunks: int,
+        columns: Sequence[str],
+        table: str = ROWS,
     ) -> pa.Table:
-        """Return some columns of the ``rows`` of a finished chunk, while later ones are made.
+        """Return some columns of a table of a finished chunk, while later ones are made.
 
         Raises:
             MissingBlob: the chunk is not finished.
@@ -218,7 +223,7 @@ class Ledger:
         folder = folder_of(spec.stage, spec.partition, spec.fingerprint)
         key = _chunk_key(folder, index, chunks)
         marker = ChunkMarker.from_bytes(self.store.read(key), key)
-        return read_part(self.store, marker.parts[ROWS], columns)
+        return read_part(self.store, marker.parts[table], columns)
 
     def schema(self, manifest: Manifest, table: str = ROWS) -> pa.Schema:
         """Return the Arrow schema of a table, reading one footer only."""
