@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from storage_samples import SPEC, chunk, signed_chunk, spec
 
-from unicedit_assets.storage.blobs import BlobStore, LocalStore, StorageError
+from unicedit_assets.storage.blobs import BlobStore, LocalStore, MissingBlob, StorageError
 from unicedit_assets.storage.ledger import ChunkOutput, ConservationError, Ledger, split
 from unicedit_assets.storage.manifests import CorruptRecord, Counts
 from unicedit_assets.storage.parts import CorruptPart
@@ -281,3 +281,22 @@ def test_split_covers_everything_once_and_evenly(total: int, chunks: int) -> Non
     assert [position for one in ranges for position in one] == list(range(total))
     sizes = {len(one) for one in ranges}
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_one_part_can_be_read_alone(ledger: Ledger) -> None:
+    manifest = ledger.commit(SPEC, 3, chunk).manifest
+    part = ledger.read_part(manifest, 2, ["edit_id"])
+    assert part.equals(chunk(2).tables["rows"].select(["edit_id"]))
+    assert ledger.read_part(manifest, 0, ["id"], "rejects")["id"].to_pylist() == ["0-r", "0-f"]
+
+
+def test_a_chunk_can_look_at_finished_ones_only(ledger: Ledger) -> None:
+    def looking(index: int) -> ChunkOutput:
+        for earlier in range(index):
+            rows = ledger.read_chunk(SPEC, earlier, 3, ["edit_id"])
+            assert rows.equals(chunk(earlier).tables["rows"].select(["edit_id"]))
+        with pytest.raises(MissingBlob):
+            ledger.read_chunk(SPEC, index, 3, ["edit_id"])
+        return chunk(index)
+
+    assert ledger.commit(SPEC, 3, looking).fresh
