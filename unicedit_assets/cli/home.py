@@ -16,6 +16,7 @@ from unicedit_assets.pipeline.project import Project
 from unicedit_assets.settings import HOME_VARIABLE, SETTINGS_FILE, settings_text
 
 INSTANCE_FILE = Path(__file__).parents[2] / "dagster.yaml"
+WORKSPACE_FILE = Path(__file__).parents[2] / "workspace.yaml"
 
 
 def prepare_home(home: Path, changed: Mapping[str, object] | None = None) -> None:
@@ -53,6 +54,7 @@ def serve(home: Path, port: int) -> None:
     with instance() as here:
         # Two processes that initialise a fresh SQLite home at once would corrupt it.
         sync_partitions(project, here)
+    os.chdir(WORKSPACE_FILE.parent)
     command = ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
-    where = ["--module-name", "unicedit_assets.definitions"]
-    os.execv(sys.executable, [sys.executable, "-m", *command, *where])  # noqa: S606
+    command += ["--workspace", str(WORKSPACE_FILE)]
+    os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606

@@ -10,7 +10,7 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 
 @dg.asset(
     partitions_def=SHARDS,
-    group_name="text",
+    group_name="1_prepare",
     kinds={"python", "parquet"},
     owners=OWNERS,
     code_version=STAGES["instructions"].code_version,

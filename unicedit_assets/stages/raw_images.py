@@ -10,7 +10,7 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 
 @dg.asset(
     partitions_def=SHARDS,
-    group_name="photographs",
+    group_name="1_prepare",
     kinds={"python", "parquet"},
     owners=OWNERS,
     code_version=STAGES["raw_images"].code_version,

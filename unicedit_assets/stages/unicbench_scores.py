@@ -10,7 +10,7 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 
 @dg.asset(
     partitions_def=MODELS_BY_LANGUAGE,
-    group_name="benchmark",
+    group_name="5_measure",
     kinds={"opencv", "parquet"},
     owners=OWNERS,
     code_version=STAGES["unicbench_scores"].code_version,

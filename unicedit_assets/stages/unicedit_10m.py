@@ -11,7 +11,7 @@ from unicedit_assets.stages.verified_edits import verified_edits
 
 @dg.asset(
     partitions_def=RELEASES,
-    group_name="release",
+    group_name="4_publish",
     kinds={"parquet", "huggingface"},
     owners=OWNERS,
     code_version=STAGES["unicedit_10m"].code_version,

@@ -10,7 +10,7 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
 
 @dg.asset(
     partitions_def=SHARDS_BY_EDITOR,
-    group_name="pictures",
+    group_name="3_verify",
     kinds={"opencv", "parquet"},
     owners=OWNERS,
     code_version=STAGES["verified_edits"].code_version,
