@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from typing import Protocol, TypeVar
 
@@ -21,6 +22,10 @@ Result = TypeVar("Result")
 
 # Items in flight a worker: enough that none waits for this process.
 _AHEAD = 3
+
+
+class WorkerDiedError(Exception):
+    """A worker process ended before its work; the message says what to do."""
 
 
 class Engine(Protocol):
@@ -73,11 +78,24 @@ class LocalEngine:
         number of items.
 
         Raises:
-            BrokenProcessPool: a worker died (out of memory, a crash in native code).
+            WorkerDiedError: a worker died (out of memory, a crash in native code).
         """
         if self._workers == 1:
             yield from map(function, items)
             return
+        try:
+            yield from self._spread(function, items)
+        except BrokenProcessPool as error:
+            # The pool is of no more use, but the next run in this process deserves a new one.
+            _pool.cache_clear()
+            raise WorkerDiedError(
+                "A worker process died, most likely for want of memory: run again with fewer "
+                "`workers`; finished chunks are kept."
+            ) from error
+
+    def _spread(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         pool, waiting = _pool(self._workers), deque[Future[Result]]()
         for item in items:
             waiting.append(pool.submit(function, item))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from unicedit_assets.domain import codec, schemas, texts
 from unicedit_assets.domain.identity import Json, instruction_id, seed_from
 from unicedit_assets.domain.quotas import choose
-from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.reasons import STAGE_REASONS, Reason
 from unicedit_assets.domain.roles import Draft, Instructor, Refusal, Survey
-from unicedit_assets.domain.taxonomy import is_subtask, task_of
+from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.rows import Collector, json_text
+from unicedit_assets.pipeline.rows import Collector, is_text, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
-from unicedit_assets.storage.ledger import ChunkOutput, split
+from unicedit_assets.storage.ledger import ChunkOutput, PartitionSpec, split
+
+# The paper asks for 3-7 instructions a photograph.
+LEAST = 3
 
 
 class Photograph(NamedTuple):
@@ -45,12 +48,32 @@ class Answer:
     error: str = ""
 
 
+class Kept(NamedTuple):
+    """A draft that goes on."""
+
+    image_id: str
+    instruction_id: str
+    draft: Draft
+    seed: int
+
+
+class Dropped(NamedTuple):
+    """A unit that does not go on; ``about`` are the columns it shares with those that do."""
+
+    unit_id: str
+    reason: Reason
+    detail: str
+    about: Mapping[str, str]
+
+
 def look(instructor: Instructor, photograph: Photograph) -> Survey | str:
     """Survey one photograph; a text says why the instructor failed."""
+    image = codec.decode(photograph.image)
     try:
-        return instructor.survey(codec.decode(photograph.image))
+        survey = instructor.survey(image)
     except Exception as error:  # one photograph must not take the shard with it
-        return f"{type(error).__name__}: {error}"
+        return named(error)
+    return survey if isinstance(survey, Survey) else f"not a survey: {type(survey).__name__}"
 
 
 def ask(instructor: Instructor, request: Request) -> Answer:
@@ -61,27 +84,33 @@ def ask(instructor: Instructor, request: Request) -> Answer:
             tuple(instructor.write(image, request.survey, request.subtasks, request.seed))
         )
     except Exception as error:  # as above
-        return Answer(error=f"{type(error).__name__}: {error}")
+        return Answer(error=named(error))
 
 
-def objection(draft: Draft, seen: set[tuple[str, str]]) -> tuple[Reason, str] | None:
-    """Return why a draft cannot go on, or None.
+def objections(
+    draft: Draft, asked: str | None, seen: set[tuple[str, str]]
+) -> Iterator[tuple[Reason, str]]:
+    """Yield what speaks against a draft; the first is its reason.
 
     Args:
         draft: what the instructor wrote.
+        asked: the subtask that it answers.
         seen: (English, Chinese) of the drafts already accepted for this photograph.
     """
     if not is_subtask(draft.subtask):
-        return Reason.OFF_TAXONOMY, f"not one of the 22 subtasks: {draft.subtask!r}"
+        yield Reason.OFF_TAXONOMY, f"not one of the 22 subtasks: {draft.subtask!r}"
+    elif draft.subtask != asked:
+        yield Reason.OFF_TAXONOMY, f"{draft.subtask!r} instead of {asked!r}"
+    elif needs_reasoning(asked) != bool(draft.reasoning_points and draft.reasoning_points_cn):
+        yield Reason.UNPARSEABLE, "reasoning points where none belong, or none where they do"
     if not draft.en.strip() or not draft.cn.strip():
-        return Reason.UNPARSEABLE, "an empty text"
+        yield Reason.UNPARSEABLE, "an empty text"
     if not texts.is_english(draft.en):
-        return Reason.WRONG_LANGUAGE, f"not English: {draft.en!r}"
+        yield Reason.WRONG_LANGUAGE, f"not English: {draft.en!r}"
     if not texts.is_chinese(draft.cn):
-        return Reason.WRONG_LANGUAGE, f"not Chinese: {draft.cn!r}"
+        yield Reason.WRONG_LANGUAGE, f"not Chinese: {draft.cn!r}"
     if (draft.en, draft.cn) in seen:
-        return Reason.DUPLICATE, "the same instruction on the same photograph"
-    return None
+        yield Reason.DUPLICATE, "the same instruction on the same photograph"
 
 
 def quota_weights(project: Project) -> Mapping[str, float]:
@@ -115,13 +144,25 @@ class Instructions:
         def work(index: int) -> ChunkOutput:
             counts: Counter[str] = Counter()
             for earlier in range(index):
-                table = project.ledger.read_chunk(spec, earlier, chunks, ["subtask"])
-                counts.update(table["subtask"].to_pylist())
+                counts.update(asked_in(project, spec, earlier, chunks))
             part = split(len(images), chunks, index)
             photographs = [Photograph(images[i], pictures[images[i]]) for i in part]
             return write_chunk(project, photographs, counts)
 
         return Job(chunks, work)
+
+
+def asked_in(project: Project, spec: PartitionSpec, chunk: int, chunks: int) -> list[str]:
+    """Return the subtasks asked for in a finished chunk, those that were not accepted included.
+
+    The choice of subtasks depends on what was asked for before, whatever came of it; so it does not
+    depend on where chunks begin.
+    """
+    tables = [
+        project.ledger.read_chunk(spec, chunk, chunks, ["subtask"], table)["subtask"]
+        for table in (schemas.ROWS, schemas.REJECTS)
+    ]
+    return [subtask for table in tables for subtask in table.to_pylist() if subtask is not None]
 
 
 @dataclass(frozen=True)
@@ -132,11 +173,13 @@ class Plan:
         weights: subtask -> share of the quota, relative.
         per_image: how many are asked of a photograph.
         seed: mixed with each image's id.
+        least: a photograph with fewer acceptable instructions gets none.
     """
 
     weights: Mapping[str, float]
     per_image: int
     seed: int
+    least: int = 1
 
 
 def plan_requests(
@@ -163,56 +206,145 @@ def write_chunk(
     project: Project, photographs: Sequence[Photograph], counts: Counter[str]
 ) -> ChunkOutput:
     """Survey, choose by quota, write and check the instructions of one chunk of photographs."""
-    instructor = project.backends.instructor
-    surveys = list(project.engine.map(partial(look, instructor), photographs))
     collector = Collector(Instructions.name, schemas.INSTRUCTIONS)
-    for photograph, survey in zip(photographs, surveys, strict=True):
-        if isinstance(survey, str):
-            about = {"image_id": photograph.image_id}
-            collector.reject(photograph.image_id, Reason.INSTRUCTOR_FAILED, survey, about)
     settings = project.settings.instructions
-    plan = Plan(quota_weights(project), settings.per_image, settings.seed)
-    requests = plan_requests(plan, photographs, surveys, counts)
-    for request, answer in zip(
-        requests, project.engine.map(partial(ask, instructor), requests), strict=True
-    ):
-        collect_answer(collector, instructor, request, answer)
+    plan = Plan(
+        quota_weights(project), settings.per_image, settings.seed, min(LEAST, settings.per_image)
+    )
+    maker = project.backends.instructor.identity
+    for outcome in outcomes(project, plan, photographs, counts):
+        if isinstance(outcome, Dropped):
+            collector.reject(*outcome)
+        else:
+            collector.accept(instruction_row(outcome, maker))
     return collector.output()
 
 
-def collect_answer(
-    collector: Collector, instructor: Instructor, request: Request, answer: Answer
-) -> None:
-    """Sort one photograph's drafts into accepted, rejected and failed; none is lost."""
+def outcomes(
+    project: Project, plan: Plan, photographs: Sequence[Photograph], counts: Counter[str]
+) -> Iterator[Kept | Dropped]:
+    """Yield what became of each photograph and of each instruction asked for; none is lost."""
+    instructor = project.backends.instructor
+    surveys = list(project.engine.map(partial(look, instructor), photographs))
+    for photograph, survey in zip(photographs, surveys, strict=True):
+        if isinstance(survey, str):
+            yield _of_image(photograph.image_id, Reason.INSTRUCTOR_FAILED, survey)
+    requests = []
+    for request in plan_requests(plan, photographs, surveys, counts):
+        if request.subtasks:
+            requests.append(request)
+        else:
+            detail = "no subtask that has a quota makes sense here"
+            yield _of_image(request.photograph.image_id, Reason.INFEASIBLE, detail)
+    answers = project.engine.map(partial(ask, instructor), requests)
+    for request, answer in zip(requests, answers, strict=True):
+        yield from enough(sorted_answer(request, answer), plan.least)
+
+
+def _of_image(image_id: str, reason: Reason, detail: str, subtask: str = "") -> Dropped:
+    about = {"image_id": image_id, "subtask": subtask} if subtask else {"image_id": image_id}
+    return Dropped(image_id, reason, detail, about)
+
+
+def enough(found: Iterable[Kept | Dropped], least: int) -> list[Kept | Dropped]:
+    """Drop the remaining instructions of a photograph when they are fewer than ``least``."""
+    listed = list(found)
+    kept = [each for each in listed if isinstance(each, Kept)]
+    if len(kept) >= least:
+        return listed
+    detail = f"only {len(kept)} of {len(listed)} instructions are left, at least {least} are needed"
+    return [
+        Dropped(each.instruction_id, Reason.INFEASIBLE, detail, _about(each.image_id, each.draft))
+        if isinstance(each, Kept)
+        else each
+        for each in listed
+    ]
+
+
+def _about(image_id: str, draft: Draft) -> dict[str, str]:
+    return {"image_id": image_id, "subtask": draft.subtask, "en": draft.en, "cn": draft.cn}
+
+
+def sorted_answer(request: Request, answer: Answer) -> Iterator[Kept | Dropped]:
+    """Yield each instruction asked for as kept or dropped, and drop what was not asked for."""
     image_id = request.photograph.image_id
     if answer.error:
         for subtask in request.subtasks:
-            about = {"image_id": image_id, "subtask": subtask}
-            collector.reject(image_id, Reason.INSTRUCTOR_FAILED, answer.error, about)
+            yield _of_image(image_id, Reason.INSTRUCTOR_FAILED, answer.error, subtask)
         return
     seen: set[tuple[str, str]] = set()
-    for draft in answer.drafts:
-        about = {"image_id": image_id, "subtask": draft.subtask}
+    for asked, draft in paired(request.subtasks, answer.drafts):
         if isinstance(draft, Refusal):
-            collector.reject(image_id, draft.reason, draft.detail, about)
-            continue
-        key = instruction_id(image_id, draft.subtask, draft.en, draft.cn)
-        against = objection(draft, seen)
-        if against:
-            collector.reject(key, *against, {**about, "en": draft.en, "cn": draft.cn})
-            continue
-        seen.add((draft.en, draft.cn))
-        collector.accept(
-            {
-                **about,
-                "instruction_id": key,
-                "task": task_of(draft.subtask),
-                "en": draft.en,
-                "cn": draft.cn,
-                "reasoning_points": list(draft.reasoning_points),
-                "reasoning_points_cn": list(draft.reasoning_points_cn),
-                "instructor": json_text(instructor.identity),
-                "prompt_sha256": str(instructor.identity.get("wordings", "")),
-                "seed": request.seed,
-            }
+            yield _of_image(image_id, *_refused(draft), asked or "")
+        elif not _is_readable(draft):
+            yield _of_image(image_id, Reason.UNPARSEABLE, "not a draft", asked or "")
+        else:
+            key = instruction_id(image_id, draft.subtask, draft.en, draft.cn)
+            against = next(objections(draft, asked, seen), None)
+            if against:
+                about = {**_about(image_id, draft), "subtask": asked or ""}
+                yield Dropped(key, *against, about)
+            else:
+                seen.add((draft.en, draft.cn))
+                yield Kept(image_id, key, draft, request.seed)
+
+
+def paired(
+    asked: Sequence[str], answers: Sequence[Draft | Refusal]
+) -> list[tuple[str | None, Draft | Refusal]]:
+    """Pair each answer with the subtask that it answers.
+
+    By name first; an answer by another name stands for a subtask that got none, or for nothing
+    (None). A subtask without any answer gets a refusal.
+    """
+    waiting, pairs, odd = list(asked), [], []
+    for answer in answers:
+        subtask = getattr(answer, "subtask", None)
+        if subtask in waiting:
+            waiting.remove(subtask)
+            pairs.append((subtask, answer))
+        else:
+            odd.append(answer)
+    pairs += [(waiting.pop(0) if waiting else None, answer) for answer in odd]
+    missing = "the instructor left this subtask out"
+    pairs += [(each, Refusal(each, Reason.UNPARSEABLE, missing)) for each in waiting]
+    return pairs
+
+
+def _refused(refusal: Refusal) -> tuple[Reason, str]:
+    if refusal.reason in STAGE_REASONS[Instructions.name]:
+        return refusal.reason, str(refusal.detail)
+    return Reason.INSTRUCTOR_FAILED, f"it cannot refuse for {refusal.reason!r}"
+
+
+def _is_readable(draft: object) -> bool:
+    return isinstance(draft, Draft) and all(
+        map(
+            is_text,
+            (
+                draft.subtask,
+                draft.en,
+                draft.cn,
+                *draft.reasoning_points,
+                *draft.reasoning_points_cn,
+            ),
         )
+    )
+
+
+def instruction_row(kept: Kept, maker: Mapping[str, Json]) -> dict[str, Any]:
+    """Return an accepted instruction as a row; ``maker`` is the instructor's identity."""
+    draft = kept.draft
+    return {
+        "instruction_id": kept.instruction_id,
+        "image_id": kept.image_id,
+        "task": task_of(draft.subtask),
+        "subtask": draft.subtask,
+        "en": draft.en,
+        "cn": draft.cn,
+        "reasoning_points": list(draft.reasoning_points),
+        "reasoning_points_cn": list(draft.reasoning_points_cn),
+        "instructor": json_text(maker),
+        "prompt_sha256": str(maker.get("wordings", "")),
+        "seed": kept.seed,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,12 @@ from pathlib import Path
 
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.sources import absolute_root, is_s3, list_sources
+from unicedit_assets.pipeline.sources import (
+    SourceRootError,
+    absolute_root,
+    is_s3,
+    list_sources,
+)
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,21 @@ def listing_digest(root: str) -> str:
         for found in list_sources(root):
             hashed.update(f"{found.entry.name}\0{found.entry.version}\n".encode())
         return hashed.hexdigest()
+    if not Path(root).is_dir():
+        raise SourceRootError(f"{root} is not a folder (nor an s3:// prefix)")
     for folder, subfolders, names in os.walk(root):
         subfolders.sort()
-        for name in sorted(names):
+        for name in sorted([*subfolders, *names]):
             path = Path(folder) / name
-            state = path.lstat()
-            hashed.update(f"{path!a}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+            hashed.update(f"{path!a}\0{_look(path)}\n".encode())
     return hashed.hexdigest()
+
+
+def _look(path: Path) -> str:
+    """Return what changes when an entry does; a folder's times change with every file below it."""
+    try:
+        state = path.lstat()
+    except OSError as error:  # gone or locked since it was listed
+        return error.strerror or "unseen"
+    times = "" if stat.S_ISDIR(state.st_mode) else f"{state.st_size} {state.st_mtime_ns}"
+    return f"{stat.S_IFMT(state.st_mode)} {times}"

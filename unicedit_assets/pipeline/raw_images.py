@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from unicedit_assets.domain import codec, duplicates, identity, quality, schemas
@@ -95,11 +95,14 @@ class RawImages:
         spec = project.spec(Ref(self.name, partition))
         take = partial(take_in, sources.root, settings.licence, intake_settings(settings))
 
+        @cache
+        def kept_in(earlier: int) -> list[Mapping[str, Any]]:
+            table = project.ledger.read_chunk(spec, earlier, chunks, _COMPARED)
+            rows: list[Mapping[str, Any]] = table.to_pylist()
+            return rows
+
         def work(index: int) -> ChunkOutput:
-            kept: list[Mapping[str, Any]] = []
-            for earlier in range(index):
-                table = project.ledger.read_chunk(spec, earlier, chunks, _COMPARED)
-                kept += table.to_pylist()
+            kept = [row for earlier in range(index) for row in kept_in(earlier)]
             part = [sources.entries[i] for i in split(total, chunks, index)]
             return collect(list(project.engine.map(take, part)), kept, settings)
 

@@ -111,16 +111,21 @@ class Registry:
         if self.benchmark() is None:
             self._set_aside(root, entries, holdout)
         made: list[str] = []
-        while True:
-            # Counted before looking: a shard that somebody adds meanwhile takes this number, and
-            # then we look again, so that no source gets into two shards.
-            number, known = len(self.shards()), self.known()
-            fresh = [entry for entry in entries if (entry.name, entry.version) not in known]
-            if not fresh:
-                return made
+        number, fresh = len(self.shards()), self._unknown(entries)
+        while fresh:
             name, part = f"s{number:05d}", SourceList(root, tuple(fresh[:shard_size]))
             if self._store.put_new(f"{_SHARDS}/{name}.json", part.to_bytes()):
                 made.append(name)
+                number, fresh = number + 1, fresh[shard_size:]
+            else:
+                # Somebody registers at the same time: look again, so that no source gets into two
+                # shards. The shards are counted first, so that a new one is never overlooked.
+                number, fresh = len(self.shards()), self._unknown(entries)
+        return made
+
+    def _unknown(self, entries: Sequence[SourceEntry]) -> list[SourceEntry]:
+        known = self.known()
+        return [entry for entry in entries if (entry.name, entry.version) not in known]
 
     def _set_aside(self, root: str, entries: Sequence[SourceEntry], holdout: int) -> None:
         sound = sorted(

@@ -6,24 +6,31 @@ byte-reproducible, so a killed and resumed release equals an uninterrupted one.
 
 from __future__ import annotations
 
-import io
-import json
+import errno
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from unicedit_assets.domain import codec, duplicates, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import outcome_of
-from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.release_rows import (
+    ShardRows,
+    facts_of,
+    kept_row,
+    parquet_bytes,
+    provenance_row,
+    published_texts,
+    reject_row,
+)
 from unicedit_assets.pipeline.rows import Collector
 from unicedit_assets.pipeline.stage import Job, Ref
 from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBenchSamples
@@ -35,22 +42,22 @@ from unicedit_assets.published.plan import (
     PlanSettings,
     make_plan,
 )
-from unicedit_assets.published.schema import (
-    ORIGINAL,
-    PROVENANCE_SCHEMA,
-    REJECTS_SCHEMA,
-    REWRITTEN,
-)
-from unicedit_assets.published.statistics import RowFacts, Statistics
+from unicedit_assets.published.schema import PROVENANCE_SCHEMA, REJECTS_SCHEMA
+from unicedit_assets.published.statistics import Statistics
 from unicedit_assets.published.writer import ReleaseRow, write_data_file
+from unicedit_assets.storage.blobs import StorageFull
 from unicedit_assets.storage.ledger import ChunkOutput
-from unicedit_assets.storage.manifests import Manifest
 
 LIMITS = (
     "Instructions, edits and verdicts of the embedded profile come from image processing, "
     "not from generative models: they cover those subtasks that it can honestly do.",
     "Confidence is the verifier's own estimate; `unicedit truth` measures how well it holds.",
 )
+
+
+# Stages whose code can change a release; the card names their versions.
+_UPSTREAM = ("raw_images", "instructions", "edits", "verified_edits", "unicbench_samples")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def release_folder(name: str, fingerprint: str) -> str:
@@ -68,52 +75,6 @@ class PairBytes(NamedTuple):
 def to_png(pair: PairBytes) -> PairBytes:
     """Turn a pair of lake pictures into the PNG bytes of the published schema."""
     return PairBytes(*(codec.encode_release(codec.decode(data)) for data in pair))
-
-
-class ShardRows:
-    """Everything the lake knows of one shard's accepted edits, pictures on demand."""
-
-    def __init__(self, project: Project, partition: str):
-        shard = partition.split("/", maxsplit=1)[0]
-        ledger = project.ledger
-        self.partition = partition
-        self.verified = project.require(Ref("verified_edits", partition))
-        self.edits = project.require(Ref("edits", partition))
-        self.raw = project.require(Ref("raw_images", shard))
-        self._ledger = ledger
-        self.rows = ledger.read(self.verified, schemas.ROWS).to_pylist()
-
-    @cached_property
-    def edit_of(self) -> Mapping[str, Mapping[str, Any]]:
-        """edit_id -> its row in edits, without the picture."""
-        return self._by_id(self.edits, schemas.EDITS, "edit_id")
-
-    @cached_property
-    def image_of(self) -> Mapping[str, Mapping[str, Any]]:
-        """image_id -> its row in raw_images, without the picture."""
-        return self._by_id(self.raw, schemas.RAW_IMAGES, "image_id")
-
-    @cached_property
-    def sources(self) -> Pictures:
-        """Source pictures by image_id."""
-        return Pictures(self._ledger, self.raw, "image_id", "image")
-
-    @cached_property
-    def edited(self) -> Pictures:
-        """Edited pictures by edit_id."""
-        return Pictures(self._ledger, self.edits, "edit_id", "edit_image")
-
-    def _by_id(
-        self, manifest: Manifest, schema: pa.Schema, key: str
-    ) -> Mapping[str, Mapping[str, Any]]:
-        columns = [f.name for f in schema if not pa.types.is_binary(f.type)]
-        return {r[key]: r for r in self._ledger.read(manifest, schemas.ROWS, columns).to_pylist()}
-
-    def manifests(self) -> dict[str, str]:
-        """Return what a row of this shard was made from: stage/partition -> fingerprint."""
-        own = [self.verified, self.edits, self.raw]
-        found = {f"{m.stage}/{m.partition}": m.fingerprint for m in own}
-        return {**self.edits.inputs, **found}
 
 
 def candidates(project: Project, partitions: Sequence[str]) -> pa.Table:
@@ -203,7 +164,9 @@ class ReleaseJob:
         self._spec = project.spec(Ref(Release.name, name))
         self._name = name
         self._folder = release_folder(name, self._spec.fingerprint)
-        self._partitions = [ref.partition for ref in project.refs("verified_edits")]
+        # From the spec, not from the registry: a shard registered meanwhile is not in this one.
+        made_from = (key.partition("/") for key in self._spec.inputs)
+        self._partitions = [rest for stage, _, rest in made_from if stage == "verified_edits"]
         self._plan = plan_release(project, self._partitions)
         self._shard = lru_cache(maxsize=1)(partial(ShardRows, project))
 
@@ -226,8 +189,7 @@ class ReleaseJob:
             provenance.append(provenance_row(shard, row))
             collector.accept(kept_row(shard, row, name, place))
         settings = self._project.settings.unicedit_10m
-        with tempfile.TemporaryDirectory(prefix="unicedit-") as scratch:
-            path = Path(scratch) / "data.parquet"
+        with _scratch_file() as path:
             write_data_file(path, self._published(index), settings.row_group_bytes)
             self._project.ledger.store.upload_new(f"{self._folder}/{name}", path)
         beside = name.replace("data/", "provenance/")
@@ -272,7 +234,7 @@ class ReleaseJob:
         return collector.output()
 
     def _versions(self) -> dict[str, str]:
-        stages = self._project.stages.values()
+        stages = [self._project.stages[name] for name in (*_UPSTREAM, Release.name)]
         return {stage.name: f"code {stage.code_version}" for stage in stages}
 
     def _rejects(self, statistics: Statistics) -> None:
@@ -318,112 +280,16 @@ class ReleaseJob:
         self._project.ledger.store.put_new(f"{self._folder}/{name}", data)
 
 
-def parquet_bytes(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
-    """Return rows of metadata as a Parquet file; equal rows give equal bytes."""
-    sink = io.BytesIO()
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    return sink.getvalue()
-
-
-def published_texts(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts that are published: the rewritten ones where both languages have one."""
-    if row["rewritten_en"] and row["rewritten_cn"]:
-        return {"en": row["rewritten_en"], "cn": row["rewritten_cn"]}
-    return {"en": row["en"], "cn": row["cn"]}
-
-
-def provenance_row(shard: ShardRows, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything that made one published row."""
-    edit, image = shard.edit_of[row["edit_id"]], shard.image_of[row["image_id"]]
-    rewritten = published_texts(row)["en"] == row["rewritten_en"]
-    same = {
-        name: row[name]
-        for name in (
-            "image_id",
-            "instruction_id",
-            "rewritten_en",
-            "rewritten_cn",
-            "verifier",
-            "verifier_version",
-            "confidence",
-            "evidence",
-            "differences",
-            "source_caption",
-            "edit_caption",
-        )
-    }
-    return {
-        **same,
-        "key": row["edit_id"],
-        "source_uri": f"{image['root'].rstrip('/')}/{image['source']}",
-        "licence": image["licence"],
-        "width": edit["width"],
-        "height": edit["height"],
-        "original_en": row["en"],
-        "original_cn": row["cn"],
-        "published_text": REWRITTEN if rewritten else ORIGINAL,
-        "instructor": edit["instructor"],
-        "editor": edit["editor"],
-        "editor_revision": edit["revision"],
-        "seed": edit["seed"],
-        "settings": edit["settings"],
-        "prompt_hashes": {"instructor": edit["prompt_sha256"]},
-        "manifests": shard.manifests(),
-    }
-
-
-def kept_row(shard: ShardRows, row: Mapping[str, Any], file: str, place: int) -> dict[str, Any]:
-    """Return where one published row went, and the figures that statistics are made from."""
-    edit, image = shard.edit_of[row["edit_id"]], shard.image_of[row["image_id"]]
-    texts = published_texts(row)
-    return {
-        **{
-            name: row[name] for name in ("edit_id", "instruction_id", "image_id", "task", "subtask")
-        },
-        "shard": shard.partition,
-        "file": file,
-        "row": place,
-        "editor": edit["editor"],
-        "licence": image["licence"],
-        "width": edit["width"],
-        "height": edit["height"],
-        "confidence": row["confidence"],
-        "rewritten": texts["en"] == row["rewritten_en"],
-        **texts,
-    }
-
-
-def facts_of(row: Mapping[str, Any]) -> RowFacts:
-    """Return what the statistics need of a kept row."""
-    return RowFacts(
-        subtask=row["subtask"],
-        editor=row["editor"],
-        licence=row["licence"],
-        width=row["width"],
-        height=row["height"],
-        confidence=row["confidence"],
-        rewritten=row["rewritten"],
-        prompt_en=row["en"],
-        prompt_cn=row["cn"],
-    )
-
-
-def reject_row(stage: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a lake reject as a row of the published negatives."""
-    extra = json.loads(row.get("extra") or "null") or {}
-    has_edit = stage in ("edits", "verified_edits", Release.name)
-    return {
-        "edit_id": row["unit_id"] if has_edit else None,
-        "instruction_id": row["unit_id"] if stage == "instructions" else None,
-        "image_id": row.get("image_id"),
-        "stage": stage,
-        "outcome": row["outcome"],
-        "reason": row["reason"],
-        "detail": row["detail"] if stage != "raw_images" else f"{row['unit_id']}: {row['detail']}",
-        "edit_subtask": row.get("subtask"),
-        "prompt_en": row.get("en"),
-        "prompt_cn": row.get("cn"),
-        "confidence": extra.get("confidence"),
-        "evidence": extra.get("evidence"),
-    }
+@contextmanager
+def _scratch_file() -> Iterator[Path]:
+    """Yield a path in the system's temporary folder; a full one is told as such."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="unicedit-") as scratch:
+            yield Path(scratch) / "data.parquet"
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageFull(
+            f"No room for a data file in {tempfile.gettempdir()} ({error.strerror}): nothing was "
+            "changed; free some space or set TMPDIR and run again, finished chunks are kept."
+        ) from error

@@ -15,7 +15,6 @@ from unicedit_assets.domain.reasons import STAGE_REASONS, Outcome, Reason, outco
 from unicedit_assets.storage.ledger import ChunkOutput
 from unicedit_assets.storage.manifests import Counts
 
-
 _DETAIL_LENGTH = 1000
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 

@@ -46,14 +46,28 @@ def list_sources(root: str) -> Iterator[Found]:
     """Yield every entry below a root, in a fixed order; nothing is passed over in silence.
 
     Raises:
-        SourceRootError: there is no such folder.
+        SourceRootError: there is no such folder or bucket, or it cannot be listed.
     """
     place = _s3_place(root)
     if place:
-        return sources.walk_s3(_client(), place.bucket, place.prefix)
-    if not Path(root).is_dir():
-        raise SourceRootError(f"{root} is not a folder (nor an s3:// prefix)")
-    return sources.walk(Path(root))
+        yield from _list_s3(root, place)
+        return
+    try:
+        if not Path(root).is_dir():
+            raise SourceRootError(f"{root} is not a folder (nor an s3:// prefix)")
+        yield from sources.walk(Path(root))
+    except OSError as error:
+        raise SourceRootError(f"{root} cannot be listed: {error.strerror or error}") from error
+
+
+def _list_s3(root: str, place: _Place) -> Iterator[Found]:
+    client = _client()
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield from sources.walk_s3(client, place.bucket, place.prefix)
+    except (BotoCoreError, ClientError) as error:
+        raise SourceRootError(f"{root} cannot be listed: {error}") from error
 
 
 def read_source(entry: SourceEntry, root: str) -> bytes:

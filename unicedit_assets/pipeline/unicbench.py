@@ -14,16 +14,23 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from unicedit_assets.domain import codec, schemas
-from unicedit_assets.domain.identity import Json, edit_id, instruction_id, seed_from
+from unicedit_assets.domain.identity import Json, edit_id, seed_from
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.roles import Draft, Editor, EditorError, Judge, Scores
+from unicedit_assets.domain.roles import Editor, EditorError, Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
 from unicedit_assets.pipeline.edits import fault_of
-from unicedit_assets.pipeline.instructions import Photograph, Plan, ask, look, plan_requests
+from unicedit_assets.pipeline.instructions import (
+    Dropped,
+    Kept,
+    Photograph,
+    Plan,
+    asked_in,
+    outcomes,
+)
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.raw_images import Refused, intake_settings, take_in
-from unicedit_assets.pipeline.rows import Collector, json_text
+from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
 
@@ -61,8 +68,7 @@ class UnicBenchSamples:
         def work(index: int) -> ChunkOutput:
             counts: Counter[str] = Counter()
             for earlier in range(index):
-                table = project.ledger.read_chunk(spec, earlier, chunks, ["subtask"])
-                counts.update(table["subtask"].to_pylist())
+                counts.update(asked_in(project, spec, earlier, chunks))
             part = [entries[i] for i in split(len(entries), chunks, index)]
             take = partial(take_in, root, "", intake_settings(project.settings.raw_images))
             return freeze_chunk(project, list(project.engine.map(take, part)), counts)
@@ -75,31 +81,31 @@ def freeze_chunk(
 ) -> ChunkOutput:
     """Write the samples of one chunk of held-out photographs."""
     collector = Collector("instructions", schemas.UNICBENCH_SAMPLES)
-    rows = {}
+    rows: dict[str, Mapping[str, Any]] = {}
     for photograph in taken:
         if isinstance(photograph, Refused):
             collector.reject(photograph.unit, Reason.INFEASIBLE, photograph.detail)
+        elif photograph["image_id"] in rows:
+            collector.reject(photograph["source"], Reason.DUPLICATE, "the same photograph again")
         else:
             rows[photograph["image_id"]] = photograph
-    settings, instructor = project.settings.unicbench_scores, project.backends.instructor
+    settings = project.settings.unicbench_scores
     plan = Plan(dict.fromkeys(project.backends.subtasks, 1.0), settings.per_image, settings.seed)
     photographs = [Photograph(key, row["image"]) for key, row in rows.items()]
-    surveys = list(project.engine.map(partial(look, instructor), photographs))
-    requests = plan_requests(plan, photographs, surveys, counts)
-    answers = project.engine.map(partial(ask, instructor), requests)
-    for request, answer in zip(requests, answers, strict=True):
-        for draft in answer.drafts:
-            if isinstance(draft, Draft):
-                collector.accept(sample_row(rows[request.photograph.image_id], draft))
+    for outcome in outcomes(project, plan, photographs, counts):
+        if isinstance(outcome, Dropped):
+            collector.reject(*outcome)
+        else:
+            collector.accept(sample_row(rows[outcome.image_id], outcome))
     return collector.output()
 
 
-def sample_row(photograph: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+def sample_row(photograph: Mapping[str, Any], kept: Kept) -> dict[str, Any]:
     """Return one benchmark sample as a row."""
-    image_id = photograph["image_id"]
+    draft = kept.draft
     return {
-        "key": instruction_id(image_id, draft.subtask, draft.en, draft.cn),
-        "image_id": image_id,
+        "key": kept.instruction_id,
+        "image_id": kept.image_id,
         "task": task_of(draft.subtask),
         "subtask": draft.subtask,
         "en": draft.en,
@@ -137,16 +143,20 @@ def score_sample(model: Editor, judge: Judge, request: ScoreRequest) -> ScoreAns
     started = time.perf_counter()
     source = codec.decode(request.image)
     try:
-        pixels = model.edit(source, request.prompt, request.seed).pixels
+        # A copy, so that an editor that works in place does not change what the judge compares.
+        pixels = model.edit(source.copy(), request.prompt, request.seed).pixels
         wrong = fault_of(source, pixels)
         if wrong:
             return ScoreAnswer(error=f"{wrong[0].value}: {wrong[1]}")
+        image = codec.encode_lake(pixels)
         scores = judge.score(source, pixels, request.prompt, request.points)
+        if not isinstance(scores, Scores):
+            return ScoreAnswer(error=f"not scores: {type(scores).__name__}")
     except EditorError as error:
         return ScoreAnswer(error=f"editor: {error}")
     except Exception as error:  # one sample must not take the table with it
-        return ScoreAnswer(error=f"{type(error).__name__}: {error}")
-    return ScoreAnswer(scores, codec.encode_lake(pixels), time.perf_counter() - started)
+        return ScoreAnswer(error=named(error))
+    return ScoreAnswer(scores, image, time.perf_counter() - started)
 
 
 class UnicBenchScores:
@@ -209,11 +219,17 @@ def collect_scores(
 ) -> None:
     """Sort one sample into scored or unscored."""
     model, language, judge = run
-    total = overall(answer.scores, sample["subtask"]) if answer.scores else None
+    error = answer.error
+    try:
+        total = overall(answer.scores, sample["subtask"]) if answer.scores else None
+        replies = json_text(answer.scores.replies) if answer.scores else ""
+    except (TypeError, ValueError) as flaw:  # NaN, beyond 0-10, replies that are not JSON
+        total, error = None, named(flaw)
     if answer.scores is None or total is None:
-        detail = answer.error or "the judge left a metric out"
+        detail = error or "the judge left a metric out"
         collector.reject(sample["key"], Reason.UNSCORED, detail, sample, {"model": model})
         return
+    reasons = needs_reasoning(sample["subtask"])
     collector.accept(
         {
             **{name: sample[name] for name in ("key", "image_id", "task", "subtask")},
@@ -223,9 +239,9 @@ def collect_scores(
             "instruction_following": answer.scores.instruction_following,
             "non_edit_consistency": answer.scores.non_edit_consistency,
             "visual_quality": answer.scores.visual_quality,
-            "reasoning_accuracy": answer.scores.reasoning_accuracy,
+            "reasoning_accuracy": answer.scores.reasoning_accuracy if reasons else None,
             "overall": total,
-            "replies": json_text(answer.scores.replies),
+            "replies": replies,
             "judge": judge,
             "seconds": answer.seconds,
             "edit_image": answer.image,
