@@ -7,6 +7,8 @@ from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.partitions import SHARDS
 from unicedit_assets.pipeline.intake import listing_digest, register_source
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.sources import SourceRootError
 from unicedit_assets.pipeline.stage import Ref
 
 # Requests a tick; the backfill schedule picks up what a burst leaves behind.
@@ -23,17 +25,34 @@ def new_images(
 ) -> dg.SensorResult | dg.SkipReason:
     """Register what is new below ``source`` and request raw_images for the new shards."""
     opened = project.open()
-    if not opened.settings.source:
+    source = opened.settings.source
+    if not source:
         return dg.SkipReason("no source is configured: set `source` in unicedit.toml")
-    seen = listing_digest(opened.settings.source)
-    if seen == context.cursor:
-        return dg.SkipReason(f"nothing new below {opened.settings.source}")
-    report = register_source(opened, opened.settings.source)
-    known = set(context.instance.get_dynamic_partitions(SHARDS.name or ""))
+    try:
+        seen = _registered(opened, source, context.cursor)
+    except SourceRootError as error:
+        return dg.SkipReason(f"{error}; waiting for it to come back")
+    # What Dagster does not know yet: the new shards, and those of a tick that died on its way.
+    known = set(context.instance.get_dynamic_partitions(str(SHARDS.name)))
     shards = [shard for shard in opened.registry.shards() if shard not in known]
-    refs = [Ref("raw_images", shard) for shard in report.shards]
+    if not shards and seen == context.cursor:
+        return dg.SkipReason(f"nothing new below {source}")
+    refs = [Ref("raw_images", shard) for shard in shards]
     return dg.SensorResult(
         dynamic_partitions_requests=[SHARDS.build_add_request(shards)] if shards else [],
         run_requests=list(requests_for(opened, context.instance, refs, MAX_REQUESTS)),
         cursor=seen,
     )
+
+
+def _registered(project: Project, source: str, cursor: str | None) -> str:
+    """Register what is new unless the listing is that of the cursor; return the listing's digest.
+
+    Raises:
+        SourceRootError: the source cannot be listed.
+    """
+    # Taken before registering: what comes in between is found at the next tick.
+    seen = listing_digest(source)
+    if seen != cursor:
+        register_source(project, source)
+    return seen

@@ -8,7 +8,7 @@ verifier after a promotion; a comparison cannot.
 import dagster as dg
 
 from resources.project import ProjectResource
-from sensors.requests import requests_for
+from sensors.requests import announce, requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.pipeline.pending import State, standing
 
@@ -29,10 +29,13 @@ def re_verification(
     stale = [
         found.ref
         for ref in opened.refs("verified_edits")
-        if (found := standing(opened, ref)).state is State.STALE and found.ready
+        if opened.find(ref) is None
+        and (found := standing(opened, ref)).state is State.STALE
+        and found.ready
     ]
     if not stale:
         return dg.SkipReason("every verified shard is by the current verifier")
+    announce(opened, context.instance)
     requests = list(requests_for(opened, context.instance, stale, MAX_REQUESTS))
     if not requests:
         return dg.SkipReason(f"{len(stale)} stale shards are under way or have failed repeatedly")

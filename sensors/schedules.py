@@ -7,7 +7,7 @@ must leave room for what people launch by hand.
 import dagster as dg
 
 from resources.project import ProjectResource
-from sensors.requests import requests_for
+from sensors.requests import announce, requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.pipeline.pending import State, standing
 from unicedit_assets.pipeline.project import Project
@@ -27,7 +27,8 @@ _CRON = {
 
 def makeable(project: Project, stage: str) -> list[Ref]:
     """Return a stage's partitions that are missing or stale while their inputs are all there."""
-    found = (standing(project, ref) for ref in project.refs(stage))
+    missing = (ref for ref in project.refs(stage) if project.find(ref) is None)
+    found = (standing(project, ref) for ref in missing)
     return [each.ref for each in found if each.ready and each.state in (State.MISSING, State.STALE)]
 
 
@@ -45,6 +46,7 @@ def backfill_of(stage: str) -> dg.ScheduleDefinition:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         opened = project.open()
         refs = makeable(opened, stage)
+        announce(opened, context.instance)
         requests = list(requests_for(opened, context.instance, refs, MAX_REQUESTS))
         return requests or dg.SkipReason(f"nothing of {stage} is missing and ready")
 
