@@ -9,10 +9,10 @@ import dagster as dg
 from resources.embedded import embedded_backends
 from unicedit_assets.checks.runner import ensure_checked
 from unicedit_assets.pipeline.engine import LocalEngine
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.project import Backends, Project
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stages import STAGES
-from unicedit_assets.settings import HOME_VARIABLE, Settings
+from unicedit_assets.settings import HOME_VARIABLE, Settings, SettingsError
 from unicedit_assets.storage.blobs import open_store
 from unicedit_assets.storage.ledger import Ledger
 
@@ -27,17 +27,30 @@ def open_project(home: Path, settings: Settings | None = None) -> Project:
         StorageError: the lake cannot be reached.
     """
     settings = settings or Settings.load(home)
+    backends = _backends(settings)
     store = open_store(settings.lake_url(home))
     return Project(
         home=home,
         settings=settings,
         ledger=Ledger(store),
         registry=Registry(store),
-        backends=BACKENDS[settings.profile](settings),
+        backends=backends,
         engine=LocalEngine(settings.worker_count()),
         stages=STAGES,
         inspect=ensure_checked,
     )
+
+
+def _backends(settings: Settings) -> Backends:
+    try:
+        backends = BACKENDS[settings.profile](settings)
+    except ValueError as error:
+        raise SettingsError(f"the {settings.profile} backends cannot be set up: {error}") from error
+    version = settings.verified_edits.verifier
+    if version not in backends.verifiers:
+        known = ", ".join(backends.verifiers)
+        raise SettingsError(f"verified_edits.verifier: no verifier {version!r}; there are: {known}")
+    return backends
 
 
 class ProjectResource(dg.ConfigurableResource["ProjectResource"]):

@@ -7,6 +7,7 @@ Each field is *identity* (it can change what a stage produces, so it enters the 
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -176,9 +177,14 @@ class Settings(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise SettingsError(f"{path}: {where}: {first['msg']}") from error
-        unknown = sorted(set(settings.instructions.quotas) - set(SUBTASKS))
+        quotas = settings.instructions.quotas
+        unknown = sorted(set(quotas) - set(SUBTASKS))
         if unknown:
             raise SettingsError(f"{path}: instructions.quotas: not a subtask: {unknown[0]!r}")
+        if quotas and not (min(quotas.values()) >= 0 and 0 < sum(quotas.values()) < math.inf):
+            raise SettingsError(
+                f"{path}: instructions.quotas: weights are at least 0, and one is positive"
+            )
         return settings
 
     def lake_url(self, home: Path) -> str:
@@ -187,11 +193,11 @@ class Settings(BaseModel):
 
     def worker_count(self) -> int:
         """Return how many worker processes to start."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or len(os.sched_getaffinity(0))
 
 
 def home_from_environment() -> Path:
-    """Return the project's home: ``$UNICEDIT_HOME``, or the folder ``lake-home`` here."""
+    """Return the project's home: ``$UNICEDIT_HOME``, or the folder ``unicedit-home`` here."""
     return Path(os.environ.get(HOME_VARIABLE) or "unicedit-home").absolute()
 
 
