@@ -7,6 +7,7 @@ hue angle parts the rest, and brown is dark orange.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 import cv2
@@ -77,6 +78,7 @@ def from_lab(lab: Floats) -> Pixels:
     return np.asarray(np.clip(rgb * 255 + 0.5, 0, 255), np.uint8)
 
 
+@cache
 def prototype_lab(word: str) -> Floats:
     """Return the Lab value that a colour word stands for.
 
@@ -113,4 +115,5 @@ def name_of(lab: Floats) -> str:
 
 def distance(one: Floats, other: Floats) -> Floats:
     """Return the CIE76 colour difference along the last axis."""
-    return np.asarray(np.sqrt(((one - other) ** 2).sum(axis=-1)), np.float32)
+    apart = one - other
+    return np.asarray(np.sqrt(np.einsum("...i,...i->...", apart, apart)), np.float32)

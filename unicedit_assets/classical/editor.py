@@ -22,7 +22,7 @@ class ClassicalEditor:
     """Edits real photographs on a CPU; the same pixels, text and seed give the same bytes.
 
     Args:
-        finder: finds the main subject; GrabCut by default. The instructor must use the same.
+        finder: finds the main subject; a subject before a plain ground by default. The instructor must use the same.
     """
 
     def __init__(self, finder: SubjectFinder | None = None) -> None:
@@ -35,7 +35,7 @@ class ClassicalEditor:
             "name": "classical",
             "version": VERSION,
             "opencv": cv2.__version__,
-            "finder": type(self._finder).__name__ if self._finder else "CutSubject",
+            "finder": type(self._finder).__name__ if self._finder else "PlainGroundSubject",
             "wordings": language.prompt().sha256,
         }
 

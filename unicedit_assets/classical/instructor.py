@@ -24,10 +24,10 @@ class ClassicalInstructor:
 
     Args:
         choices: most intents kept a subtask; the seed of ``write`` picks among them.
-        finder: finds the main subject; GrabCut by default. The editor must use the same.
+        finder: finds the main subject; a subject before a plain ground by default. The editor must use the same.
     """
 
-    def __init__(self, choices: int = 6, finder: SubjectFinder | None = None) -> None:
+    def __init__(self, choices: int = 4, finder: SubjectFinder | None = None) -> None:
         self._choices = choices
         self._finder = finder
 
@@ -38,7 +38,7 @@ class ClassicalInstructor:
             "name": "classical-instructor",
             "version": VERSION,
             "choices": self._choices,
-            "finder": type(self._finder).__name__ if self._finder else "CutSubject",
+            "finder": type(self._finder).__name__ if self._finder else "PlainGroundSubject",
             "wordings": language.prompt().sha256,
         }
 

@@ -72,6 +72,19 @@ def filled(mask: Mask) -> Mask:
     return np.asarray(padded[1:-1, 1:-1] != 2)
 
 
+def solidity(mask: Mask) -> float:
+    """Return the mask's area over that of its convex hull."""
+    points = np.argwhere(mask)[:, ::-1].astype(np.int32)
+    hull = cv2.contourArea(cv2.convexHull(np.ascontiguousarray(points)))
+    return float(mask.sum() / max(1.0, hull))
+
+
+def border_share(mask: Mask) -> float:
+    """Return the share of the picture's border that the mask touches."""
+    edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    return float(edge.mean())
+
+
 def soft_mask(image: Pixels, mask: Mask, radius: int = 4, steep: float = 2.0) -> Floats:
     """Return the mask at the image's size, following the image's own edges, 0-1.
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from unicedit_assets.classical import colours
+from unicedit_assets.classical import colours, masks
 from unicedit_assets.classical.operations import additions, backdrop, objects, style, tone, writing
 from unicedit_assets.classical.operations.texture import PATTERNS
 from unicedit_assets.classical.places import PLACES
@@ -29,6 +29,22 @@ TEXTS = (
     "VOL. 7",
 )
 _SURE = 0.02
+_HIGH = ("top", "upper_left", "upper_right")
+_AIRY = (*_HIGH, "left", "right", "center")
+# Colours too close to a region's own for the change to be beyond doubt.
+_NEIGHBOURS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "red": ("red", "pink", "orange"),
+        "orange": ("orange", "yellow", "red"),
+        "yellow": ("yellow", "orange"),
+        "green": ("green", "cyan"),
+        "cyan": ("cyan", "blue", "green"),
+        "blue": ("blue", "cyan", "purple"),
+        "purple": ("purple", "pink", "blue"),
+        "pink": ("pink", "red", "purple"),
+        "brown": ("orange", "yellow", "red"),
+    }
+)
 
 Proposer = Callable[[Scene], Iterator[Intent]]
 
@@ -76,7 +92,8 @@ def recolours(scene: Scene) -> Iterator[Intent]:
     """Clearly other colours for each nameable region."""
     for region in _paintable(scene):
         for word in VIVID:
-            if float(colours.distance(region.lab, colours.prototype_lab(word))) >= 40:
+            apart = float(colours.distance(region.lab, colours.prototype_lab(word)))
+            if apart >= 40 and word not in _NEIGHBOURS.get(region.colour, (region.colour,)):
                 yield Intent("recolor", {**named(region), "to": word})
 
 
@@ -121,10 +138,16 @@ def extractions(scene: Scene) -> Iterator[Intent]:
         if region is not None:
             for ground in _other_grounds(region):
                 yield Intent("extract", {"kind": region.kind, "ground": ground})
-    compact = [r for r in _sure(scene.areas, 0.03) if r.share < 0.4 and r.purity >= 0.6]
-    for region in [*_sure(scene.objects, 0.003), *compact]:
+    compact = [r for r in _sure(scene.areas, 0.03) if _is_thing(r)]
+    for region in [*_sure(scene.objects, 0.004), *compact]:
         for ground in _other_grounds(region):
             yield Intent("extract_named", {**named(region), "ground": ground})
+
+
+def _is_thing(area: Region) -> bool:
+    """Tell whether an area is as whole and free-standing as a thing."""
+    free = masks.border_share(area.mask) < 0.06
+    return free and area.share < 0.4 and area.purity >= 0.6 and masks.solidity(area.mask) > 0.7
 
 
 def _other_grounds(region: Region) -> list[str]:
@@ -137,7 +160,7 @@ def _other_grounds(region: Region) -> list[str]:
 
 def removals(scene: Scene) -> Iterator[Intent]:
     """Isolated objects."""
-    yield from (Intent("remove", named(r)) for r in _sure(scene.objects, 0.0008))
+    yield from (Intent("remove", named(r)) for r in _sure(scene.objects, 0.0012))
 
 
 def duplicates(scene: Scene) -> Iterator[Intent]:
@@ -166,9 +189,9 @@ def countings(scene: Scene) -> Iterator[Intent]:
 
 def resizes(scene: Scene) -> Iterator[Intent]:
     """Objects that can grow or shrink, and landscapes that can rise."""
-    for region in _sure(scene.objects, 0.0015):
+    for region in _sure(scene.objects, 0.003):
         yield from (Intent("resize", {**named(region), "size": size}) for size in objects.SCALES)
-    if scene.landscape is not None and 0.15 < scene.landscape.share < 0.7:
+    if scene.landscape is not None and objects.can_stretch(scene.landscape):
         yield from (
             Intent("resize", {**named(scene.landscape), "size": size}) for size in objects.STRETCH
         )
@@ -176,7 +199,7 @@ def resizes(scene: Scene) -> Iterator[Intent]:
 
 def moves(scene: Scene) -> Iterator[Intent]:
     """Objects with a fitting spot elsewhere, and the mirrored scene."""
-    for region in _sure(scene.objects, 0.0008):
+    for region in _sure(scene.objects, 0.0012):
         for place in PLACES:
             if place != region.place and objects.landing(scene, region, place) is not None:
                 yield Intent("move", {**named(region), "to_place": place})
@@ -185,13 +208,10 @@ def moves(scene: Scene) -> Iterator[Intent]:
 
 def additions_of(scene: Scene) -> Iterator[Intent]:
     """Things where there is free room of a fitting lightness."""
-    for place in ("top", "upper_left", "upper_right", "left", "right", "center"):
-        high = place in ("top", "upper_left", "upper_right")
-        for thing in additions.THINGS:
-            spot = additions.spot_for(scene, thing, place)
-            if spot is None or spot.unevenness > additions.FREE_UNEVENNESS:
-                continue
-            if _suits(thing, spot.lab, high):
+    for thing in additions.THINGS:
+        for place, spot in additions.places_for(scene, thing).items():
+            even = spot.unevenness <= additions.FREE_UNEVENNESS
+            if even and place in _AIRY and _suits(thing, spot.lab, place in _HIGH):
                 yield Intent("add", {"thing": thing, "place": place})
 
 

@@ -16,7 +16,7 @@ from unicedit_assets.classical import colours, masks, places, segmentation
 from unicedit_assets.classical.colours import Floats, Names
 from unicedit_assets.classical.masks import Mask
 from unicedit_assets.classical.regions import Region, describe
-from unicedit_assets.classical.segmentation import CutSubject, SubjectFinder
+from unicedit_assets.classical.segmentation import PlainGroundSubject, SubjectFinder
 from unicedit_assets.domain.roles import EditorError, Pixels
 
 ANALYSIS_SIDE = 384
@@ -27,12 +27,13 @@ class Scene:
 
     Args:
         image: uint8 RGB, shape (H, W, 3).
-        finder: finds the main subject; GrabCut by default.
+        finder: finds the main subject; a subject before a plain ground by default.
     """
 
     def __init__(self, image: Pixels, finder: SubjectFinder | None = None) -> None:
         self.image = image
-        self.finder: SubjectFinder = finder or CutSubject()
+        self._alphas: dict[int, Floats] = {}
+        self.finder: SubjectFinder = finder or PlainGroundSubject()
 
     @property
     def height(self) -> int:
@@ -88,7 +89,9 @@ class Scene:
 
     @cached_property
     def subject(self) -> Region | None:
-        """The main subject, when it can be cut out cleanly."""
+        """The main subject, when it can be cut out cleanly; a scene under a sky has none."""
+        if self.sky_mask is not None:
+            return None
         return self._region("subject", self.finder.find(self.small, self.lab))
 
     def _region(self, kind: str, mask: Mask | None) -> Region | None:
@@ -133,4 +136,7 @@ class Scene:
 
     def alpha(self, region: Region) -> Floats:
         """Return the region's soft mask at full size."""
-        return masks.soft_mask(self.image, region.mask)
+        # The scene keeps its regions, so an identity stays that of one region.
+        if id(region) not in self._alphas:
+            self._alphas[id(region)] = masks.soft_mask(self.image, region.mask)
+        return self._alphas[id(region)]

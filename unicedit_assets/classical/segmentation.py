@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unicedit_assets.classical import colours, masks
+from unicedit_assets.classical import colours, masks, places
 from unicedit_assets.classical.colours import Floats, Names
 from unicedit_assets.classical.masks import Box, Mask
 from unicedit_assets.classical.regions import (
@@ -45,14 +45,19 @@ def clustered_names(lab: Floats, clusters: int = 9, rounds: int = 8) -> Names:
     picks = np.linspace(0, len(order) - 1, clusters).round().astype(int)
     centres = sample[order[picks]].copy()
     for _ in range(rounds):
-        nearest = ((sample[:, None] - centres[None]) ** 2).sum(-1).argmin(1)
+        nearest = _nearest(sample, centres)
         for index in range(clusters):
             members = sample[nearest == index]
             if len(members):
                 centres[index] = members.mean(0)
     words = colours.name_indices(centres)
-    costs = np.stack([((pixels - centre) ** 2).sum(-1) for centre in centres])
-    return np.asarray(words[costs.argmin(0)].reshape(lab.shape[:2]), np.uint8)
+    return np.asarray(words[_nearest(pixels, centres)].reshape(lab.shape[:2]), np.uint8)
+
+
+def _nearest(points: Floats, centres: Floats) -> NDArray[np.int64]:
+    """Return the index of the nearest centre of each point."""
+    costs = (centres * centres).sum(1) - 2 * points @ centres.T
+    return np.asarray(costs.argmin(1), np.int64)
 
 
 def colour_areas(lab: Floats, names: Names) -> tuple[Region, ...]:
@@ -61,14 +66,39 @@ def colour_areas(lab: Floats, names: Names) -> tuple[Region, ...]:
     words = cv2.medianBlur(clustered_names(np.asarray(smooth, np.float32)), 5)
     found = []
     for word in range(len(colours.WORDS)):
-        for part in components(masks.opened(words == word, 2), int(LEAST_AREA * words.size)):
-            found.append(describe("area", masks.closed(part, 2), lab, names))
+        for part in components(masks.opened(words == word, 3), int(LEAST_AREA * words.size)):
+            found.append(describe("area", _without_specks(masks.closed(part, 2)), lab, names))
     named = unambiguous(found)
     return tuple(
         area
         for area in named
-        if area.share <= 0.62 and area.purity >= 0.5 and holds_its_centre(area) and _compact(area)
+        if area.share <= 0.62
+        and area.purity >= 0.5
+        and holds_its_centre(area)
+        and _compact(area)
+        and _rules_its_place(area, words)
     )
+
+
+def _without_specks(part: Mask) -> Mask:
+    """Return the part with holes filled that are small beside it."""
+    holes = masks.filled(part) & ~part
+    out = part.copy()
+    for hole in components(holes, 1):
+        if hole.sum() < 0.06 * part.sum():
+            out |= hole
+    return out
+
+
+def _rules_its_place(area: Region, words: Names) -> bool:
+    """Tell whether most of its colour at its place is its own, so that the words single it out."""
+    height, width = words.shape
+    x, y = places.point_of(area.place)
+    rows = slice(int((y - 0.16) * height), int((y + 0.16) * height))
+    columns = slice(int((x - 0.16) * width), int((x + 0.16) * width))
+    alike = words[rows, columns] == colours.WORDS.index(area.colour)
+    own = area.mask[rows, columns]
+    return bool((alike & own).sum() > 0.6 * max(1, alike.sum()) and own.mean() > 0.15)
 
 
 def _compact(region: Region) -> bool:
@@ -119,7 +149,7 @@ def _stable_boxes(lab: Floats) -> list[Box]:
             Box(int(x), int(y), int(x + w), int(y + h))
             for x, y, w, h in finder.detectRegions(channel)[1]
         }
-    boxes |= _contrast_boxes(lab)
+    boxes |= _ridge_boxes(lab)
     distinct: list[Box] = []
     for box in _promising(boxes, lab):
         if not any(_alike(box, other) for other in distinct):
@@ -155,20 +185,26 @@ def _promising(boxes: set[Box], lab: Floats) -> list[Box]:
     return [box for _, box in sorted(ranked)]
 
 
-def _contrast_boxes(lab: Floats) -> set[Box]:
-    """Return the boxes of parts that differ from a wide blur of their surroundings."""
-    size = lab.shape[0] * lab.shape[1]
+def _ridge_boxes(lab: Floats) -> set[Box]:
+    """Return the boxes of parts that differ from what stands left and right, which is alike.
+
+    Such are figures before any ground, also where sky and land change behind them.
+    """
+    size, width = lab.shape[0] * lab.shape[1], lab.shape[1]
+    smooth = cv2.blur(lab, (3, 3))
     boxes: set[Box] = set()
-    for window in (31, 81):
-        contrast = colours.distance(lab, np.asarray(cv2.blur(lab, (window, window)), np.float32))
-        for level in (12, 22):
-            bright = (contrast > level).astype(np.uint8)
-            _, _, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=4)
-            boxes |= {
-                Box(int(x), int(y), int(x + w), int(y + h))
-                for x, y, w, h, area in stats[1:]
-                if OBJECT_SHARES[0] * size <= area <= OBJECT_SHARES[1] * size
-            }
+    for reach in (width // 40, width // 22, width // 12):
+        padded = cv2.copyMakeBorder(smooth, 0, 0, reach, reach, cv2.BORDER_REPLICATE)
+        left, right = padded[:, : -2 * reach], padded[:, 2 * reach :]
+        apart = colours.distance(smooth, (left + right) / 2)
+        ridge = (apart > 16) & (colours.distance(left, right) < np.maximum(8, 0.4 * apart))
+        joined = masks.closed(ridge, 1).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
+        boxes |= {
+            Box(int(x), int(y), int(x + w), int(y + h))
+            for x, y, w, h, area in stats[1:]
+            if 0.5 * OBJECT_SHARES[0] * size <= area <= OBJECT_SHARES[1] * size
+        }
     return boxes
 
 
@@ -223,7 +259,7 @@ def _stand_out(lab: Floats, box: Box, edges: Floats) -> _StandOut | None:
         return None
     part = lab[y0:y1, x0:x1]
     frame = np.ones(part.shape[:2], np.bool_)
-    frame[4:-4, 4:-4] = False
+    frame[4:, 4:-4] = False
     off = colours.distance(part, _between(part, 4))
     uneven = float(np.quantile(off[frame], 0.85))
     if 10 < uneven < 30:
@@ -243,14 +279,15 @@ def _gated(
 ) -> _StandOut | None:
     box, size = masks.box_of(mask), int(mask.sum())
     whole = lab.shape[0] * lab.shape[1]
-    reaches = box.x0 < 3 or box.y0 < 3 or box.x1 > mask.shape[1] - 3 or box.y1 > mask.shape[0] - 3
+    stands = int(mask[-3:].any(0).sum()) > 0.4 * box.width
+    reaches = box.x0 < 3 or box.y0 < 3 or box.x1 > mask.shape[1] - 3 or stands
     thin = max(box.width / box.height, box.height / box.width) > 5
     if reaches or thin or not OBJECT_SHARES[0] <= size / whole <= OBJECT_SHARES[1]:
         return None
     rim = masks.grown(mask, 1) & ~masks.shrunk(mask, 1)
     sharp = float(np.quantile(edges[window.y0 : window.y1, window.x0 : window.x1][rim], 0.3))
     contrast = float(off[mask].mean())
-    if size < 0.3 * box.width * box.height or contrast < max(22, 2.8 * uneven) or sharp < 4.5:
+    if size < 0.3 * box.width * box.height or contrast < max(22, 2.8 * uneven) or sharp < 5.5:
         return None
     full = np.zeros(lab.shape[:2], np.bool_)
     full[window.y0 : window.y1, window.x0 : window.x1] = mask
@@ -317,65 +354,74 @@ def _sky_gates(mask: Mask, lab: Floats) -> bool:
         return False
     inside, ground = lab[mask].mean(0), lab[~mask].mean(0)
     edges = edge_strength(lab)
+    rim = mask & ~masks.shrunk(mask, 1)
+    rim[:, :2] = rim[:, -2:] = rim[:2] = False
+    if (cv2.dilate(edges, masks.disc(3))[rim] > 2.5).mean() < 0.9:
+        return False
     smooth = float(edges[masks.shrunk(mask, 4)].mean()) < 0.7 * float(edges[~mask].mean())
     fitting = colours.name_of(inside) not in ("green", "brown", "red", "black")
     return smooth and fitting and bool(inside[0] > ground[0] + 6)
 
 
-class CutSubject:
-    """Finds a subject that its surroundings set off: border-prior saliency, then GrabCut."""
+class PlainGroundSubject:
+    """Finds a subject before a plain ground: a wall, a table, the sea seen from above.
 
-    def find(self, image: Pixels, lab: Floats) -> Mask | None:
-        """Return the subject's mask, or None when the cut is not clean."""
-        seed = self._salient(lab)
-        if seed is None:
+    A quadratic surface of light and colour is fitted to the picture's frame, robustly, since the
+    subject may reach it. What departs from the surface is the subject, if the frame fits well, one
+    part dominates and its outline is sharp.
+    """
+
+    def find(self, image: Pixels, lab: Floats) -> Mask | None:  # noqa: ARG002
+        """Return the subject's mask, or None when it is not clean."""
+        off, uneven = self._departure(lab)
+        if uneven > 7:
             return None
-        cut = self._cut(image, seed)
-        return cut if cut is not None and self._clean(cut, lab) else None
+        edges = edge_strength(lab)
+        best, best_sharp = None, 3.0
+        # The level whose outline runs along the sharpest edges is where the subject ends.
+        for level in (11, 15, 20, 26, 33):
+            subject = self._largest(off > max(level, 2 * uneven))
+            if subject is None:
+                continue
+            sharp = float(np.quantile(edges[_inner_rim(subject)], 0.3))
+            if sharp > best_sharp and self._clean(subject, off > max(level, 14)):
+                best, best_sharp = subject, sharp
+        return best
 
-    def _salient(self, lab: Floats) -> Mask | None:
+    def _largest(self, away: Mask) -> Mask | None:
+        parts = list(components(masks.opened(masks.closed(away, 2), 2), 60))
+        return masks.filled(max(parts, key=lambda p: int(p.sum()))) if parts else None
+
+    def _departure(self, lab: Floats) -> tuple[Floats, float]:
         height, width = lab.shape[:2]
-        depth = max(3, min(height, width) // 20)
-        frame = np.concatenate(
-            [
-                lab[:depth].reshape(-1, 3),
-                lab[:, :depth].reshape(-1, 3),
-                lab[:, -depth:].reshape(-1, 3),
-            ]
-        )
-        order = np.argsort(frame[:, 0] + 0.5 * frame[:, 1] + 0.25 * frame[:, 2], kind="stable")
-        centres = frame[order[np.linspace(0, len(order) - 1, 12).round().astype(int)]]
-        unlike = np.min([colours.distance(lab, centre) for centre in centres], axis=0)
-        unlike = cv2.GaussianBlur(unlike, (0, 0), 2)
-        level, _ = cv2.threshold(
-            np.asarray(np.clip(unlike * 2, 0, 255), np.uint8), 0, 255, cv2.THRESH_OTSU
-        )
-        salient = masks.closed(unlike * 2 > level, 3)
-        parts = sorted(components(salient, int(0.01 * salient.size)), key=lambda p: -int(p.sum()))
-        return masks.filled(parts[0]) if parts else None
+        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+        basis = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], -1)
+        depth = max(3, min(height, width) // 16)
+        frame = np.ones((height, width), np.bool_)
+        frame[depth:, depth:-depth] = False
+        frame[height * 2 // 3 :] = False
+        known, values = basis[frame][::5], lab[frame][::5]
+        keep = np.ones(len(values), np.bool_)
+        for share in (0.75, 0.7, 0.65, 0.65):
+            fit = np.linalg.lstsq(known[keep], values[keep], rcond=None)[0]
+            apart = colours.distance(values, np.asarray(known @ fit, np.float32))
+            keep = apart <= np.quantile(apart, share)
+        surface = np.asarray(basis @ fit, np.float32)
+        return colours.distance(lab, surface), float(np.quantile(apart, 0.6))
 
-    def _cut(self, image: Pixels, seed: Mask) -> Mask | None:
-        marks = np.full(seed.shape, cv2.GC_BGD, np.uint8)
-        marks[masks.grown(seed, 12)] = cv2.GC_PR_BGD
-        marks[seed] = cv2.GC_PR_FGD
-        marks[masks.shrunk(seed, 8)] = cv2.GC_FGD
-        if (marks == cv2.GC_BGD).sum() < 50 or not (marks & 1).any():
-            return None
-        cv2.setRNGSeed(1)
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(image, marks, None, models[0], models[1], 2, cv2.GC_INIT_WITH_MASK)
-        cut = masks.opened((marks & 1) == 1, 1)
-        parts = sorted(components(cut, 30), key=lambda p: -int(p.sum()))
-        return masks.filled(parts[0]) if parts else None
+    def _clean(self, subject: Mask, away: Mask) -> bool:
+        share = float(subject.mean())
+        sides = subject[:, :2].mean() < 0.45 and subject[:, -2:].mean() < 0.45
+        if not 0.015 < share < 0.65 or subject[:2].any() or not sides:
+            return False
+        if masks.solidity(subject) < 0.72:
+            return False
+        # What else departs from the ground must be little, or the ground is not plain.
+        return bool((away & ~masks.grown(subject, 3)).sum() < 0.15 * subject.sum())
 
-    def _clean(self, cut: Mask, lab: Floats) -> bool:
-        share = float(cut.mean())
-        if not 0.02 < share < 0.5 or cut[:2].any():
-            return False
-        if cut[:, :2].mean() > 0.3 or cut[:, -2:].mean() > 0.3:
-            return False
-        rim = masks.grown(cut, 4) & ~masks.grown(cut, 1)
-        edge = cut & ~masks.shrunk(cut, 4)
-        apart = float(colours.distance(lab[edge].mean(0), lab[rim].mean(0)))
-        spread = float(np.sqrt(lab[rim].var(0).sum()))
-        return apart > 18 and spread < 16 and apart > 1.2 * spread
+
+def _inner_rim(mask: Mask) -> Mask:
+    rim = masks.grown(mask, 1) & ~masks.shrunk(mask, 1)
+    rim[:2] = rim[-2:] = False
+    rim[:, :2] = rim[:, -2:] = False
+    return rim

@@ -62,10 +62,9 @@ def perform(scene: Scene, intent: Intent, seed: int) -> Pixels:
         EditorError: the operation is unknown or the picture does not allow it.
     """
     if intent.operation == COMPOUND:
-        image = scene.image
-        for index, step in enumerate(intent.steps):
-            image = perform(Scene(image, scene.finder), step, seed + index)
-        return image
+        first, second = intent.steps
+        halfway = Scene(perform(scene, first, seed), scene.finder)
+        return perform(halfway, second, seed + 1)
     if intent.operation not in OPERATIONS:
         raise EditorError(f"the classical editor cannot do {intent.operation!r}")
     return OPERATIONS[intent.operation](scene, intent.slots, seed)

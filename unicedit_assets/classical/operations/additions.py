@@ -191,7 +191,17 @@ def _spot(room: _Room, cost: Floats) -> Spot | None:
 
 def spot_for(scene: Scene, thing: str, place: str) -> Spot | None:
     """Return the evenest spot at a place with room for the thing, or None."""
+    return _spot_at(_room(scene, thing), place)
+
+
+def places_for(scene: Scene, thing: str) -> Mapping[str, Spot]:
+    """Return the evenest spot at each place that has room for the thing."""
     room = _room(scene, thing)
+    spots = {place: _spot_at(room, place) for place in places.PLACES}
+    return {place: spot for place, spot in spots.items() if spot is not None}
+
+
+def _spot_at(room: _Room, place: str) -> Spot | None:
     rows, columns = room.unevenness.shape
     goal = places.point_of(place)
     x, y = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows

@@ -8,8 +8,10 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from unicedit_assets.classical import masks
 from unicedit_assets.classical.colours import Floats
 from unicedit_assets.classical.operations.noise import clouds, stars
+from unicedit_assets.classical.regions import Region
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import Pixels
 
@@ -116,14 +118,23 @@ def over(scene: Scene, alpha: Floats, ground: Floats) -> Pixels:
     return np.where(weight >= 1, scene.image, mixed)
 
 
+def _drawn_in(region: Region) -> masks.Mask:
+    return masks.shrunk(region.mask, 2 if region.kind == "landscape" else 1)
+
+
+def _cutout_alpha(scene: Scene, region: Region) -> Floats:
+    """Return the soft mask of what is kept, drawn in a little so that no old fringe shows."""
+    return masks.soft_mask(scene.image, _drawn_in(region), radius=3, steep=3.0)
+
+
 def background(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
     """Replace everything behind what the words keep."""
     region = scene.find(slots["kind"])
-    return over(scene, scene.alpha(region), BACKDROPS[slots["backdrop"]](scene, seed))
+    return over(scene, _cutout_alpha(scene, region), BACKDROPS[slots["backdrop"]](scene, seed))
 
 
 def extract(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
     """Keep what the words name, where it is, on a plain ground."""
     region = scene.find(slots["kind"], slots.get("colour", ""), slots.get("place", ""))
     ground = np.broadcast_to(np.float32(GROUNDS[slots["ground"]]), scene.image.shape)
-    return over(scene, scene.alpha(region), np.asarray(ground, np.float32))
+    return over(scene, _cutout_alpha(scene, region), np.asarray(ground, np.float32))

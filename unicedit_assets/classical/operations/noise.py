@@ -29,8 +29,8 @@ def stars(width: int, height: int, count: int, seed: int) -> Floats:
     field = np.zeros((height, width), np.float32)
     unit = max(width, height) / 1248
     ys, xs = generator.integers(0, height, count), generator.integers(0, width, count)
-    powers = generator.random(count) ** 3
+    powers = generator.random(count) ** 5
     for y, x, power in zip(ys, xs, powers, strict=True):
-        radius = max(1, round(unit * (0.6 + 1.6 * power)))
-        cv2.circle(field, (int(x), int(y)), radius, 0.35 + 0.65 * float(power), -1, cv2.LINE_8)
+        radius = max(1, round(unit * (0.5 + 1.7 * power)))
+        cv2.circle(field, (int(x), int(y)), radius, 0.22 + 0.78 * float(power), -1, cv2.LINE_8)
     return np.asarray(np.clip(cv2.GaussianBlur(field, (0, 0), 0.8 * unit) * 1.5, 0, 1), np.float32)

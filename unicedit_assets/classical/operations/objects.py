@@ -192,13 +192,28 @@ def duplicate(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
     return out
 
 
+def _skyline(landscape: Mask, width: int, height: int) -> Floats:
+    """Return the smoothed row of the skyline for each column of a picture, shape (1, width)."""
+    line = np.asarray(landscape.argmax(0)[None], np.float32) * (height / landscape.shape[0])
+    full = cv2.resize(line, (width, 1))
+    return np.asarray(
+        cv2.GaussianBlur(full, (0, 0), width / 50, borderType=cv2.BORDER_REPLICATE), np.float32
+    )
+
+
+def can_stretch(landscape: Region) -> bool:
+    """Tell whether a landscape can rise or sink without shearing what stands on it."""
+    height, width = landscape.mask.shape
+    line = np.asarray(landscape.mask.argmax(0), np.float32)
+    smooth = _skyline(landscape.mask, width, height)[0]
+    calm = np.abs(line - smooth).max() < 0.05 * height and np.ptp(smooth) < 0.33 * height
+    return bool(calm and 0.15 < landscape.share < 0.72)
+
+
 def _stretch_landscape(scene: Scene, landscape: Mask, factor: float) -> Pixels:
     """Move the skyline: the land is stretched from the lower border, the sky gives or takes."""
     height, width = scene.height, scene.width
-    line = cv2.resize(
-        np.float32(landscape.argmax(0)[None]) * (height / landscape.shape[0]), (width, 1)
-    )
-    line = cv2.GaussianBlur(line, (0, 0), width / 60, borderType=cv2.BORDER_REPLICATE)
+    line = _skyline(landscape, width, height)
     moved = np.maximum(height - (height - line) * factor, 0.06 * height)
     factors = (height - line) / (height - moved)
     y = np.arange(height, dtype=np.float32)[:, None]

@@ -16,15 +16,15 @@ from unicedit_assets.domain.roles import Pixels
 def recolored(lab: Floats, mean: Floats, word: str) -> Floats:
     """Return Lab values whose mean is moved to a colour word's, keeping the shading."""
     goal = colours.prototype_lab(word)
-    chroma = float(np.hypot(goal[1], goal[2]))
-    room = 1.0 if word in ("black", "white") else 0.7
-    light = mean[0] + (goal[0] - mean[0]) * room
-    contrast = min(1.0, 0.9 * min(light, 100 - light) / max(8.0, min(mean[0], 100 - mean[0])) + 0.2)
+    pull = 0.85 if word in ("black", "white", "yellow") else 0.55
+    light = float(mean[0] + (goal[0] - mean[0]) * pull)
+    # Shading is multiplicative: a lighter paint on the same form shows stronger shades.
+    gain = float(np.clip(light / max(float(mean[0]), 6.0), 0.6, 1.7))
     out = np.empty_like(lab)
-    out[..., 0] = np.clip(light + (lab[..., 0] - mean[0]) * contrast, 3, 98)
-    own = (lab[..., 1:] - mean[1:]) * np.float32(0.25)
-    shade = np.clip(out[..., 0] / max(light, 1.0), 0.25, 1.25)[..., None]
-    out[..., 1:] = goal[1:] * (shade if chroma > 10 else 1.0) + own * (0.5 if chroma < 10 else 1)
+    out[..., 0] = np.clip(light + (lab[..., 0] - mean[0]) * gain, 2, 98)
+    shade = np.clip(out[..., 0] / max(light, 1.0), 0.3, 1.2)[..., None]
+    dim = 0.6 + 0.4 * min(1.0, light / 55)
+    out[..., 1:] = goal[1:] * shade * dim + (lab[..., 1:] - mean[1:]) * np.float32(0.4)
     return out
 
 
