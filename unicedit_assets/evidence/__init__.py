@@ -1,0 +1,1 @@
+"""The evidence verifier and judge: two pictures and a text in, measured figures out."""

@@ -1,0 +1,122 @@
+"""Is the edited picture damaged, beyond what its instruction asks for?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from unicedit_assets.domain.language import Intent
+from unicedit_assets.evidence import explain
+from unicedit_assets.evidence.artefacts import (
+    Detail,
+    black_box,
+    is_blank,
+    measure_detail,
+    palette_size,
+)
+from unicedit_assets.evidence.comparison import Comparison
+from unicedit_assets.evidence.pair import Mask, Plane
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is broken.
+
+    Attributes:
+        strength: worst figure over its threshold; 1 and more is damage.
+        blank: the picture shows nothing.
+        notes: one statement each.
+        figures: the measured figures.
+    """
+
+    strength: float
+    blank: bool = False
+    notes: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+_PALETTE = 20
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """One kind of damage: its figure over its threshold, and what to say of it."""
+
+    strength: float
+    note: str
+
+
+def damage_of(view: Comparison, intent: Intent | None, laid: Plane | None) -> Damage:
+    """Measure damage, given what the text asks for.
+
+    Args:
+        view: the pair.
+        intent: what the text asks for.
+        laid: luma of the source as the asked view shows it, full resolution; None where
+            the text asks for no other view.
+    """
+    pair = view.pair
+    if is_blank(pair.gray_edited) and not is_blank(pair.gray_source):
+        return Damage(9.0, True, ("the picture is blank",), {"blank": 1.0})
+    reference = pair.gray_source if laid is None else laid
+    detail = measure_detail(reference, pair.gray_edited, _ignored(view))
+    box = black_box(pair.gray_source, pair.gray_edited)
+    signs = _signs(view, intent, detail, box)
+    worst = max(signs, key=lambda sign: sign.strength)
+    return Damage(
+        worst.strength,
+        False,
+        tuple(sign.note for sign in signs if sign.strength >= 1.0),
+        {
+            "detail_kept": detail.kept,
+            "detail_likeness": detail.likeness,
+            "noise": detail.noise,
+            "grain": detail.grain,
+            "blocks": detail.blocks,
+            "cells": detail.cells,
+            "edge_width": detail.width,
+            "edge_widening": detail.widening,
+            "black_box": box,
+        },
+    )
+
+
+def _signs(view: Comparison, intent: Intent | None, detail: Detail, box: float) -> list[_Sign]:
+    settings = view.settings
+    mosaic = detail.cells / settings.cells
+    if _asks(intent, "style", "pixel_art") or palette_size(view.pair.edited) <= _PALETTE:
+        mosaic = 0.0
+    if _asks(intent, "ground", "black"):
+        box = 0.0
+    widening = detail.widening / settings.widening
+    if widening >= 1.0 and _other_view(view, intent):
+        widening = 0.0
+    return [
+        _Sign(detail.grain / settings.grain, "the picture is full of noise"),
+        _Sign(detail.blocks / settings.blocks, "the picture shows compression blocks"),
+        _Sign(mosaic, "the picture is a mosaic of blocks"),
+        _Sign(widening, "the picture is blurred"),
+        _Sign(box / settings.black_box, "a part of the picture is black"),
+    ]
+
+
+def _other_view(view: Comparison, intent: Intent | None) -> bool:
+    """Tell whether an unasked zoom explains soft edges."""
+    if view.pose is None or view.view is None or (intent and explain.moves_frame(intent)):
+        return False
+    return view.pose.factor > 1.2 and view.view.inliers >= 25
+
+
+def _asks(intent: Intent | None, slot: str, word: str) -> bool:
+    if intent is None:
+        return False
+    return intent.slots.get(slot) == word or any(_asks(step, slot, word) for step in intent.steps)
+
+
+def _ignored(view: Comparison) -> Mask:
+    height, width = view.pair.gray_edited.shape
+    mask = view.changes.mask.astype(np.uint8)
+    return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0)

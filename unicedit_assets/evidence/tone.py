@@ -1,0 +1,225 @@
+"""One colour map for the whole picture: does it explain the change, and what does it do?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicedit_assets.domain.roles import Pixels
+from unicedit_assets.evidence.pair import Lab, Mask, Plane, blur, to_lab
+
+_SAMPLES = 6000
+_ROUNDS = 4
+_KNOTS = 9
+_TRUSTED = 0.03
+
+
+@dataclass(frozen=True)
+class ToneFit:
+    """A smooth colour map fitted robustly to all pixels.
+
+    Attributes:
+        mapped: the source's LAB after the map.
+        residual: smoothed distance between the edited picture and ``mapped``.
+        error: median residual, LAB units.
+        shift: median distance that the map moves colours.
+    """
+
+    mapped: Lab
+    residual: Plane
+    error: float
+    shift: float
+
+
+def _hats(channel: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return a piecewise-linear basis of one channel, 0-1; inner knots only."""
+    place = channel * np.float32(_KNOTS - 1)
+    return [np.maximum(0.0, 1.0 - np.abs(place - np.float32(k))) for k in range(1, _KNOTS - 1)]
+
+
+def _features(rgb: NDArray[np.float32], x: Plane, y: Plane) -> NDArray[np.float32]:
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    luma = rgb.mean(axis=-1)
+    radius = x * x + y * y
+    terms = [np.ones_like(red), red, green, blue]
+    terms += [*_hats(red), *_hats(green), *_hats(blue)]
+    terms += [red * green, red * blue, green * blue]
+    terms += [radius, radius * luma, y, y * luma, y * y]
+    return np.asarray(np.stack(terms, axis=-1), np.float32)
+
+
+def _frame(height: int, width: int) -> tuple[Plane, Plane]:
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    return (x / np.float32(width) - 0.5) * 2, (y / np.float32(height) - 0.5) * 2
+
+
+def _solve(
+    features: NDArray[np.float32], target: NDArray[np.float32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Solve one ridge regression an output channel, each with its own weights (N, 3)."""
+    size = features.shape[1]
+    ridge = float(weights.sum() / 3) * np.diag([0.0] + [1e-7] * 3 + [3e-6] * (size - 4))
+    answers = []
+    for channel in range(3):
+        weighted = features * weights[:, channel : channel + 1]
+        left = (weighted.T @ features).astype(np.float64) + ridge
+        right = (weighted.T @ target[:, channel]).astype(np.float64)
+        answers.append(np.linalg.solve(left, right))
+    return np.asarray(np.stack(answers, axis=1), np.float32)
+
+
+def _rarity(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return weights that let a colour count by the root of its frequency."""
+    cell = (np.clip(colours, 0, 0.999) * 8).astype(np.int64) @ np.array([64, 8, 1])
+    return np.asarray(1.0 / np.sqrt(np.bincount(cell, minlength=512)[cell]), np.float32)
+
+
+def _fitted(
+    features: NDArray[np.float32], target: NDArray[np.float32], rarity: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Fit with outliers reweighted away; a clipped value only counts while the fit is inside it."""
+    answer = _solve(features, target, np.repeat(rarity[:, None], 3, axis=1))
+    for _ in range(_ROUNDS):
+        raw = features @ answer
+        beyond = ((target >= 0.996) & (raw >= 0.996)) | ((target <= 0.004) & (raw <= 0.004))
+        miss = np.abs(target - np.clip(raw, 0, 1)).max(axis=1)
+        scale = max(2.0 * float(np.median(miss)), _TRUSTED)
+        trust = rarity / (1.0 + (miss / scale) ** 2).astype(np.float32)
+        answer = _solve(features, target, trust[:, None] * np.where(beyond, 0.02, 1.0))
+    return answer
+
+
+def fit_tone(source: Pixels, edited: Pixels, ignore: Mask | None = None) -> ToneFit:
+    """Fit edited = clip(map(source)) on a fixed grid of pixels.
+
+    The map adds one curve a channel, channel products and a smooth change over the frame: rich
+    enough for any grade, too stiff to follow a patch that was changed on its own.
+
+    Args:
+        source, edited: small pictures of one size.
+        ignore: pixels to leave out of the fit.
+    """
+    height, width = source.shape[:2]
+    first = source.astype(np.float32) / np.float32(255)
+    second = edited.astype(np.float32).reshape(-1, 3) / np.float32(255)
+    features = _features(first, *_frame(height, width)).reshape(height * width, -1)
+    chosen = np.arange(height * width) if ignore is None else np.flatnonzero(~ignore.ravel())
+    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
+    answer = _fitted(features[chosen], second[chosen], _rarity(features[chosen, 1:4]))
+    mapped = to_lab(
+        np.asarray(np.clip(features @ answer, 0, 1).reshape(height, width, 3) * 255 + 0.5, np.uint8)
+    )
+    delta = to_lab(edited) - mapped
+    raw = np.sqrt(np.einsum("ijk,ijk->ij", delta, delta))
+    moved = np.linalg.norm((mapped - to_lab(source)).reshape(-1, 3)[chosen], axis=1)
+    return ToneFit(mapped, blur(raw, 2.0), float(np.median(raw)), float(np.median(moved)))
+
+
+def _conditional_mean(key: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean target of all pixels with the same key (0-1, 160 levels): a step table."""
+    level = np.clip(key * 159 + 0.5, 0, 159).astype(np.int64)
+    count = np.bincount(level, minlength=160) + 1e-6
+    table = np.stack([np.bincount(level, target[:, i], 160) / count for i in range(3)], axis=1)
+    return np.asarray(table[level], np.float32)
+
+
+def fit_look(source: Pixels, edited: Pixels) -> NDArray[np.float32]:
+    """Predict a redrawn picture from the source's levels, colour and relief.
+
+    Tables over luma and over the strongest channel follow posterised levels; a regression on what
+    they leave follows colour and drawn edges.
+
+    Returns:
+        The prediction, float32 (H, W, 3), 0-255; where a style draws dots or strokes, their mean.
+    """
+    height, width = source.shape[:2]
+    first = blur(source.astype(np.float32) / np.float32(255), 1.0)
+    luma = np.asarray(first @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+    target = edited.astype(np.float32).reshape(-1, 3)
+    mapped = _conditional_mean(luma.ravel(), target)
+    mapped += _conditional_mean(first.max(axis=-1).ravel(), target - mapped)
+    relief = luma - blur(luma, 5.0)
+    x, y = _frame(height, width)
+    terms = [
+        np.ones_like(luma),
+        first[..., 0],
+        first[..., 2],
+        first[..., 0] ** 2,
+        first[..., 2] ** 2,
+    ]
+    terms += [
+        relief,
+        np.maximum(relief, 0),
+        np.abs(blur(luma, 2.0) - blur(luma, 8.0)),
+        x * x + y * y,
+    ]
+    features = np.stack(terms, axis=-1).reshape(height * width, -1).astype(np.float32)
+    some = features[:: max(1, height * width // (4 * _SAMPLES))]
+    rest = (target - mapped)[:: max(1, height * width // (4 * _SAMPLES))]
+    left = (some.T @ some).astype(np.float64) + 1e-5 * len(some) * np.eye(some.shape[1])
+    answer = np.linalg.solve(left, (some.T @ rest).astype(np.float64))
+    mapped += features @ answer.astype(np.float32)
+    return np.asarray(np.clip(mapped, 0, 255).reshape(height, width, 3), np.float32)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How the whole picture's colours changed, in the terms that tone words use.
+
+    Attributes:
+        light: change of mean lightness, LAB units.
+        contrast: ratio of the spread of lightness after : before.
+        chroma_after: median chroma after.
+        chroma_ratio: mean chroma after : before.
+        warmth: change of mean b (yellow +, blue -).
+        redness: change of mean a.
+        neutral: change of b where the source is nearly gray (everywhere if nowhere is).
+        tint: distance of the mean edited colour from gray.
+        hue: hue of the mean edited colour, degrees.
+        spread: spread of the edited colours about one tint line (0 for a monochrome picture).
+    """
+
+    light: float
+    contrast: float
+    chroma_after: float
+    chroma_ratio: float
+    warmth: float
+    redness: float
+    neutral: float
+    tint: float
+    hue: float
+    spread: float
+
+
+def grade_of(source: Lab, edited: Lab, trusted: Mask) -> Grade:
+    """Measure how the colours of the trusted pixels (those that one map explains) changed."""
+    before, after = source[trusted][::7], edited[trusted][::7]
+    mean_before, mean_after = before.mean(axis=0), after.mean(axis=0)
+    chroma_before = float(np.hypot(before[:, 1], before[:, 2]).mean())
+    chroma_after = np.hypot(after[:, 1], after[:, 2])
+    lit = (before[:, 0] > 20.0) & (before[:, 0] < 95.0)
+    gray = lit & (np.hypot(before[:, 1], before[:, 2]) < 10.0)
+    gray = gray if gray.mean() > 0.02 else lit if lit.mean() > 0.02 else np.ones_like(gray)
+    deviation = after[:, 1:] - _tint_line(after)
+    return Grade(
+        light=float(mean_after[0] - mean_before[0]),
+        contrast=float(after[:, 0].std() / max(float(before[:, 0].std()), 1.0)),
+        chroma_after=float(np.median(chroma_after)),
+        chroma_ratio=float(chroma_after.mean()) / max(chroma_before, 1.0),
+        warmth=float(mean_after[2] - mean_before[2]),
+        redness=float(mean_after[1] - mean_before[1]),
+        neutral=float(np.median((after - before)[gray, 2])),
+        tint=float(np.hypot(mean_after[1], mean_after[2])),
+        hue=float(np.degrees(np.arctan2(mean_after[2], mean_after[1])) % 360.0),
+        spread=float(np.sqrt((deviation**2).sum(axis=1).mean())),
+    )
+
+
+def _tint_line(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the a and b that lightness alone predicts (a quadratic): exact for one ink."""
+    light = lab[:, 0] / 50 - 1
+    basis = np.stack([np.ones_like(light), light, light * light], axis=1)
+    answer = np.linalg.lstsq(basis.astype(np.float64), lab[:, 1:].astype(np.float64), rcond=None)[0]
+    return np.asarray(basis @ answer, np.float32)
