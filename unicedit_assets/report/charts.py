@@ -81,7 +81,7 @@ def quota_bar(written: int, accepted: int, target: float | None, scale: float) -
         ),
     ]
     label = f"{written:,} written, {accepted:,} accepted"
-    if target is not None:
+    if target:
         place = _percent(target, scale)
         pieces.append(
             Markup('<line class="target" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="100%"/>').format(
