@@ -10,7 +10,7 @@ import numpy as np
 from unicedit_assets.classical import colours, masks
 from unicedit_assets.classical.operations import additions, backdrop, objects, style, tone, writing
 from unicedit_assets.classical.operations.texture import PATTERNS
-from unicedit_assets.classical.places import PLACES
+from unicedit_assets.classical.places import PLACES, distance
 from unicedit_assets.classical.regions import Region
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.language import COMPOUND, Intent
@@ -111,7 +111,7 @@ def writings(scene: Scene) -> Iterator[Intent]:
         text = TEXTS[(turn + 3 * index) % len(TEXTS)]
         box = writing.lettering_box(text, place, scene.width, scene.height)
         for colour in (*VIVID[:6], "pink", "white", "black"):
-            if writing.legibility(scene, box, colour) >= 48:
+            if writing.legibility(scene, box, colour) >= 50:
                 yield Intent("write", {"text": text, "colour": colour, "place": place})
 
 
@@ -175,7 +175,11 @@ def duplicates(scene: Scene) -> Iterator[Intent]:
 def populations(scene: Scene) -> Iterator[Intent]:
     """Numbers of drawn things for which there is free room."""
     for things, thing in additions.PLURALS.items():
-        spots = [s for s in additions.spots_for(scene, thing, 5) if _suits(thing, s.lab, high=True)]
+        spots = [
+            s
+            for s in additions.spots_for(scene, thing, 5)
+            if _suits(scene, thing, s.lab, high=True)
+        ]
         for count, number in additions.COUNTS.items():
             if number <= len(spots):
                 yield Intent("populate", {"things": things, "count": count})
@@ -211,28 +215,38 @@ def additions_of(scene: Scene) -> Iterator[Intent]:
     for thing in additions.THINGS:
         for place, spot in additions.places_for(scene, thing).items():
             even = spot.unevenness <= additions.FREE_UNEVENNESS
-            if even and place in _AIRY and _suits(thing, spot.lab, place in _HIGH):
+            if even and place in _AIRY and _suits(scene, thing, spot.lab, place in _HIGH):
                 yield Intent("add", {"thing": thing, "place": place})
 
 
-def _suits(thing: str, ground: colours.Floats, high: bool) -> bool:
+def _suits(scene: Scene, thing: str, ground: colours.Floats, high: bool) -> bool:
     """Tell whether a thing would look right, and be seen, before a ground of that colour."""
-    light = float(ground[0])
+    light, sky = float(ground[0]), scene.sky_mask is not None
     match thing:
         case "full_moon":
-            return high and light < 55
+            return high and light < 55 and (sky or _dark_above(scene))
         case "red_balloon":
-            return float(colours.distance(ground, colours.prototype_lab("red"))) > 40
-        case "hot_air_balloon":
-            return high and light > 35
+            red = float(colours.distance(ground, colours.prototype_lab("red")))
+            return red > 40 and (sky or light > 12)
         case _:
-            return high and light > 45
+            return high and light > 40
+
+
+def _dark_above(scene: Scene) -> bool:
+    """Tell whether the upper part is as dark and even as a night sky."""
+    upper = scene.lab[: scene.lab.shape[0] // 3]
+    return bool(upper[..., 0].mean() < 25 and upper[..., 0].std() < 7)
 
 
 def scenarios(scene: Scene) -> Iterator[Intent]:
-    """Circumstances that would show: night by day, snow on what is not white."""
-    light = float(scene.lab[..., 0].mean())
-    fits = {"fog": light < 80, "night": light > 32, "snow": light < 72, "aged": True}
+    """Circumstances that would show: weather under a sky, night by day, age on any photograph."""
+    light, sky = float(scene.lab[..., 0].mean()), scene.sky_mask is not None
+    fits = {
+        "fog": sky and light < 80,
+        "night": light > 32,
+        "snow": sky and light < 72,
+        "aged": True,
+    }
     yield from (Intent("scenario", {"scenario": word}) for word, fit in fits.items() if fit)
 
 
@@ -267,20 +281,25 @@ FOLLOWERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "zoom": ("tone",),
     }
 )
+_KEEPS_COLOURS = ("bright", "dark", "high_contrast", "vivid")
 
 
 def compounds(found: Mapping[str, list[Intent]]) -> Iterator[Intent]:
     """Pairs of different steps out of the intents that passed their trial."""
-    by_operation: dict[str, list[Intent]] = {}
-    for intents in found.values():
-        for intent in intents:
-            by_operation.setdefault(intent.operation, []).append(intent)
-    for first, followers in FOLLOWERS.items():
-        for follower in followers:
-            pairs = zip(
-                by_operation.get(first, [])[:3],
-                by_operation.get(follower, [])[::-1][:3],
-                strict=False,
-            )
-            for one, other in pairs:
-                yield Intent(COMPOUND, {}, (one, other))
+    singles = [intent for intents in found.values() for intent in intents]
+    for first in singles:
+        for second in singles:
+            if second.operation in FOLLOWERS.get(first.operation, ()) and _together(first, second):
+                yield Intent(COMPOUND, {}, (first, second))
+
+
+def _together(first: Intent, second: Intent) -> bool:
+    """Tell whether both steps can be seen in the result."""
+    a, b = first.slots, second.slots
+    if second.operation == "tone":
+        return first.operation == "zoom" or b["tone"] in _KEEPS_COLOURS
+    if "place" not in a or "place" not in b:
+        return True
+    if second.operation == "zoom":
+        return a["place"] == b["place"] and float(b["factor"]) <= 2
+    return distance(a["place"], b["place"]) >= 1 and a.get("to") != b.get("colour")

@@ -24,25 +24,40 @@ _WHOLE = {
 _LOCAL = {"write": 0.003, "remove": 0.0006, "move": 0.001, "duplicate": 0.0006, "resize": 0.0006}
 _LOCAL_DEFAULT = 0.002
 
+# Least spread (CIE Lab, any channel) of what a zoom shows: not an empty sky.
+_LEAST_CONTENT = 8.0
+
 
 def passes(scene: Scene, intent: Intent, seed: int = 0) -> bool:
     """Tell whether the intent can be carried out on the scene and would be seen.
 
     ``scene`` is one whose image is already at analysis scale: the trial costs a few milliseconds.
     """
+    if intent.operation == COMPOUND:
+        return _both_pass(scene, intent, seed)
     try:
         after = colours.to_lab(perform(scene, intent, seed))
     except EditorError:
         return False
     change = colours.distance(after, scene.lab)
-    if intent.operation == COMPOUND:
-        return bool(change.mean() > 3)
+    if intent.operation == "zoom" and after.reshape(-1, 3).std(0).max() < _LEAST_CONTENT:
+        return False
     if intent.operation in _WHOLE:
         return bool(change.mean() >= _WHOLE[intent.operation])
     if intent.operation == "recolor" and not _took(scene, intent, after):
         return False
     least = _LOCAL.get(intent.operation, _LOCAL_DEFAULT)
     return bool((change > 12).mean() >= least)
+
+
+def _both_pass(scene: Scene, intent: Intent, seed: int) -> bool:
+    """Try the second step on the first one's result; the first passed its own trial already."""
+    first, second = intent.steps
+    try:
+        halfway = Scene(perform(scene, first, seed), scene.finder)
+    except EditorError:
+        return False
+    return passes(halfway, second, seed + 1)
 
 
 def _took(scene: Scene, intent: Intent, after: colours.Floats) -> bool:

@@ -16,7 +16,7 @@ from unicedit_assets.classical.places import Point
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import EditorError, Pixels
 
-FREE_UNEVENNESS = 9.0
+FREE_UNEVENNESS = 8.0
 
 
 class Sprite(NamedTuple):
@@ -177,6 +177,10 @@ def _room(scene: Scene, thing: str) -> _Room:
     dy, dx = tall // 2 + 3, wide // 2 + 3
     framed = np.full((rows, columns), np.inf, np.float32)
     framed[dy : rows - dy, dx : columns - dx] = uneven[dy : rows - dy, dx : columns - dx]
+    if scene.sky_mask is not None:
+        # Under a sky, what flies is put into it.
+        clear = cv2.erode(scene.sky_mask.astype(np.uint8), np.ones((tall, wide), np.uint8))
+        framed[clear == 0] = np.inf
     return _Room(framed, np.asarray(mean, np.float32))
 
 

@@ -32,7 +32,7 @@ def _fog(scene: Scene, seed: int) -> Pixels:
 def _night(scene: Scene, seed: int) -> Pixels:
     """Darken and turn blue; stars where the sky is known."""
     dark = saturate(scene.image, 0.45).astype(np.float32) / 255
-    toned = (dark**1.35) * np.float32([66, 88, 148])
+    toned = (dark**1.4) * np.float32([58, 72, 120])
     sky = scene.sky
     if sky is not None:
         alpha = scene.alpha(sky)[..., None]
@@ -78,16 +78,15 @@ def _aged(scene: Scene, seed: int) -> Pixels:
     gray = 0.2 + 0.66 * gray + generator.normal(0, 0.035, gray.shape).astype(np.float32)
     stain = np.clip(clouds(width, height, 4, seed) - 0.62, 0, 1) * 0.55
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    corner = np.clip(np.hypot(x, y) - 0.75, 0, 1) * 0.6
+    corner = np.clip(np.hypot(x, y) - 0.8, 0, 1) * 0.4
     marks = np.zeros((height, width), np.uint8)
     thick = max(1, round(max(width, height) / 900))
-    for _ in range(26):
+    for _ in range(14):
         x0, y0 = int(generator.integers(0, width)), int(generator.integers(0, height))
-        dx, dy = int(generator.normal(0, width / 40)), int(generator.normal(0, height / 7))
+        dx, dy = int(generator.normal(0, width / 40)), int(generator.normal(0, height / 14))
         cv2.line(marks, (x0, y0), (x0 + dx, y0 + dy), 200, thick, cv2.LINE_AA)
-    for _ in range(2):
-        x0, x1 = (int(v) for v in generator.integers(0, width, 2))
-        cv2.line(marks, (x0, 0), (x1, height), 255, 2 * thick, cv2.LINE_AA)
+    crease = int(generator.integers(width // 4, 3 * width // 4))
+    cv2.line(marks, (crease, 0), (crease + width // 30, height), 230, thick, cv2.LINE_AA)
     tone = (gray - stain - corner)[..., None] * np.float32([255, 222, 168]) + np.float32([8, 6, 4])
     scratch = marks[..., None].astype(np.float32) / 255 * np.float32(0.6)
     return _bytes(tone + (np.float32([244, 232, 205]) - tone) * scratch)

@@ -87,7 +87,8 @@ def _pixel_art(image: Pixels) -> Pixels:
     block = max(3, round(13 * _unit(image)))
     size = (max(1, width // block), max(1, height // block))
     cells = cv2.resize(saturate(image, 1.25), size, interpolation=cv2.INTER_AREA)
-    cells = np.asarray(np.clip((cells // 36) * 36 + 18, 0, 255), np.uint8)
+    steps = np.clip((np.arange(256) // 32) * 36, 0, 255).astype(np.uint8)
+    cells = cv2.LUT(cells, steps)
     return np.asarray(cv2.resize(cells, (width, height), interpolation=0), np.uint8)
 
 

@@ -38,7 +38,7 @@ def lettering_size(text: str, width: int, height: int) -> int:
     """Return the font size: a tenth of the picture's height, less where the text is long."""
     size = max(12, round(0.105 * min(height, 1.2 * width)))
     wide = _measure(text, size)
-    return max(10, min(size, int(size * 0.44 * width / max(1, wide[2] - wide[0]))))
+    return max(10, min(size, int(size * 0.6 * width / max(1, wide[2] - wide[0]))))
 
 
 def lettering_box(text: str, place: str, width: int, height: int) -> Box:
@@ -52,11 +52,11 @@ def lettering_box(text: str, place: str, width: int, height: int) -> Box:
 
 
 def legibility(scene: Scene, box: Box, colour: str) -> float:
-    """Return the colour difference that 80 % of the ground behind the letters exceeds."""
+    """Return the colour difference that 88 % of the ground behind the letters exceeds."""
     scale = scene.lab.shape[1] / scene.width
     x0, y0, x1, y1 = (round(edge * scale) for edge in box)
     ground = scene.lab[y0 : y1 + 1, x0 : x1 + 1].reshape(-1, 3)
-    return float(np.quantile(colours.distance(ground, colours.prototype_lab(colour)), 0.2))
+    return float(np.quantile(colours.distance(ground, colours.prototype_lab(colour)), 0.12))
 
 
 def letters(text: str, place: str, width: int, height: int) -> Floats:
