@@ -8,10 +8,12 @@ import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.raw_images import Refused, intake_settings, take_in
 from unicedit_assets.pipeline.sources import (
     SourceRootError,
     absolute_root,
@@ -60,7 +62,14 @@ def register_source(
             on_entry(len(entries))
     settings, registry = project.settings, project.registry
     known = registry.known()
-    shards = registry.register(place, entries, settings.shard_size, settings.holdout)
+    take = partial(take_in, place, "", intake_settings(settings.raw_images))
+    shards = registry.register(
+        place,
+        entries,
+        settings.shard_size,
+        settings.holdout,
+        lambda entry: not isinstance(take(entry), Refused),
+    )
     benchmark = registry.benchmark()
     return Registered(
         shards=tuple(shards),

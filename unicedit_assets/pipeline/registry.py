@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from unicedit_assets.domain.identity import Json, canonical, digest
 from unicedit_assets.domain.sources import SourceEntry
@@ -101,15 +102,21 @@ class Registry:
         }
 
     def register(
-        self, root: str, entries: Sequence[SourceEntry], shard_size: int, holdout: int
+        self,
+        root: str,
+        entries: Sequence[SourceEntry],
+        shard_size: int,
+        holdout: int,
+        is_sound: Callable[[SourceEntry], bool],
     ) -> list[str]:
         """Register those sources that are new; return the names of the shards they went into.
 
-        The first registration sets ``holdout`` sound photographs aside for the benchmark, chosen by
-        their content hash, so that the choice depends neither on names nor on order.
+        The first registration sets ``holdout`` photographs aside for the benchmark, chosen by their
+        content hash among those that ``is_sound`` accepts, so that the choice depends neither on
+        names nor on order.
         """
         if self.benchmark() is None:
-            self._set_aside(root, entries, holdout)
+            self._set_aside(root, entries, holdout, is_sound)
         made: list[str] = []
         number, fresh = len(self.shards()), self._unknown(entries)
         while fresh:
@@ -127,14 +134,21 @@ class Registry:
         known = self.known()
         return [entry for entry in entries if (entry.name, entry.version) not in known]
 
-    def _set_aside(self, root: str, entries: Sequence[SourceEntry], holdout: int) -> None:
-        sound = sorted(
+    def _set_aside(
+        self,
+        root: str,
+        entries: Sequence[SourceEntry],
+        holdout: int,
+        is_sound: Callable[[SourceEntry], bool],
+    ) -> None:
+        listed = sorted(
             (entry for entry in entries if entry.problem is None),
             key=lambda entry: digest("holdout", entry.version),
         )
         # Never more than a quarter: a tiny source must still make a data set.
-        chosen = sound[: min(holdout, len(sound) // 4)]
-        self._store.put_new(_BENCHMARK, SourceList(root, tuple(chosen)).to_bytes())
+        most = min(holdout, len(listed) // 4)
+        chosen = tuple(islice(filter(is_sound, listed), most))
+        self._store.put_new(_BENCHMARK, SourceList(root, chosen).to_bytes())
 
     def releases(self) -> list[str]:
         """Return the names of all releases."""
