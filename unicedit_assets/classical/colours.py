@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from unicedit_assets.domain.roles import Pixels
 
 Floats = NDArray[np.float32]
 Names = NDArray[np.uint8]
+# What OpenCV and numpy hand around where the exact type does not matter.
+Array = NDArray[np.integer[Any] | np.floating[Any]]
 
 WORDS: tuple[str, ...] = (
     "red",
@@ -85,7 +88,7 @@ def prototype_lab(word: str) -> Floats:
     Raises:
         KeyError: not a colour word.
     """
-    return to_lab(np.array([[PROTOTYPES[word]]], np.uint8))[0, 0]
+    return np.asarray(to_lab(np.array([[PROTOTYPES[word]]], np.uint8))[0, 0], np.float32)
 
 
 def name_indices(lab: Floats) -> Names:
@@ -113,7 +116,13 @@ def name_of(lab: Floats) -> str:
     return WORDS[int(name_indices(np.asarray(lab, np.float32)[None])[0])]
 
 
-def distance(one: Floats, other: Floats) -> Floats:
+def distance(one: Array, other: Array) -> Floats:
     """Return the CIE76 colour difference along the last axis."""
     apart = one - other
     return np.asarray(np.sqrt(np.einsum("...i,...i->...", apart, apart)), np.float32)
+
+
+def edge_strength(lab: Floats) -> Floats:
+    """Return the length of the Lab gradient per pixel."""
+    gx, gy = (cv2.Sobel(lab, cv2.CV_32F, *order) / 8 for order in ((1, 0), (0, 1)))
+    return np.asarray(np.sqrt((gx * gx + gy * gy).sum(-1)), np.float32)

@@ -56,9 +56,8 @@ def _jpeg(image: Pixels, quality: int) -> Pixels:
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
-    return np.asarray(
-        cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8
-    )
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def unedited(image: Pixels, how: str, draw: np.random.Generator) -> Pixels:
@@ -129,12 +128,12 @@ def shifted(right: Pixels, draw: np.random.Generator) -> Damaged:
     if draw.random() < 0.6:
         angle, length = draw.uniform(0, 2 * np.pi), draw.uniform(3, 12)
         dx, dy = float(np.round(length * np.cos(angle))), float(np.round(length * np.sin(angle)))
-        move = np.float32([[1, 0, dx], [0, 1, dy]])
+        move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
         detail: dict[str, Json] = {"how": "move", "dx": dx, "dy": dy}
     else:
         scale = float(draw.uniform(1.015, 1.04))
-        move = np.float32(
-            [[scale, 0, (1 - scale) * width / 2], [0, scale, (1 - scale) * height / 2]]
+        move = np.array(
+            [[scale, 0, (1 - scale) * width / 2], [0, scale, (1 - scale) * height / 2]], np.float32
         )
         detail = {"how": "zoom", "scale": round(scale, 4)}
     moved = cv2.warpAffine(

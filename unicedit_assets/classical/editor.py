@@ -8,7 +8,7 @@ import cv2
 
 from unicedit_assets.classical.operations import perform
 from unicedit_assets.classical.scene import Scene
-from unicedit_assets.classical.segmentation import SubjectFinder
+from unicedit_assets.classical.subject import SubjectFinder
 from unicedit_assets.domain import language
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.language import Intent
@@ -22,7 +22,8 @@ class ClassicalEditor:
     """Edits real photographs on a CPU; the same pixels, text and seed give the same bytes.
 
     Args:
-        finder: finds the main subject; a subject before a plain ground by default. The instructor must use the same.
+        finder: finds the main subject; ``PlainGroundSubject`` by default.
+            The instructor must use the same.
     """
 
     def __init__(self, finder: SubjectFinder | None = None) -> None:

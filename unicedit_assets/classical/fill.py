@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from unicedit_assets.classical import colours, masks
-from unicedit_assets.classical.colours import Floats
+from unicedit_assets.classical.colours import Array, Floats
 from unicedit_assets.classical.masks import Box, Mask
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import EditorError, Pixels
@@ -27,7 +27,7 @@ class Offset(NamedTuple):
     cost: float
 
 
-def membrane(values: Floats, known: Mask) -> Floats:
+def membrane(values: Array, known: Mask) -> Floats:
     """Return values everywhere, smoothly carried from where they are known.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 
 from unicedit_assets.classical import proposals, trial
 from unicedit_assets.classical.scene import Scene
-from unicedit_assets.classical.segmentation import SubjectFinder
+from unicedit_assets.classical.subject import SubjectFinder
 from unicedit_assets.domain import language
 from unicedit_assets.domain.identity import Json, seed_from
 from unicedit_assets.domain.language import Intent
@@ -24,7 +24,8 @@ class ClassicalInstructor:
 
     Args:
         choices: most intents kept a subtask; the seed of ``write`` picks among them.
-        finder: finds the main subject; a subject before a plain ground by default. The editor must use the same.
+        finder: finds the main subject; ``PlainGroundSubject`` by default.
+            The editor must use the same.
     """
 
     def __init__(self, choices: int = 4, finder: SubjectFinder | None = None) -> None:

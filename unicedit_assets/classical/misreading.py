@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unicedit_assets.classical import colours, places
+from unicedit_assets.classical.operations.additions import COUNTS
 from unicedit_assets.domain.language import Intent
 
 # Effects that look too much alike to count as misunderstandings of each other.
@@ -54,23 +55,25 @@ def _parameters_differ(asked: Intent, done: Intent) -> bool:
     match asked.operation:
         case "zoom":
             far = places.distance(a["place"], b["place"]) >= 2
-            return far or float(b["factor"]) / float(a["factor"]) > 1.6
+            differ = far or float(b["factor"]) / float(a["factor"]) > 1.6
         case "roll":
-            return a["turn"] != b["turn"]
+            differ = a["turn"] != b["turn"]
         case "recolor":
-            return not _same_target(asked, done) or _colours_apart(a["to"], b["to"])
+            differ = not _same_target(asked, done) or _colours_apart(a["to"], b["to"])
         case "write":
-            return a["place"] != b["place"] or _colours_apart(a["colour"], b["colour"])
+            differ = a["place"] != b["place"] or _colours_apart(a["colour"], b["colour"])
         case "duplicate":
-            return not _same_target(asked, done)
+            differ = not _same_target(asked, done)
+        case "populate":
+            differ = a["things"] != b["things"] or abs(COUNTS[a["count"]] - COUNTS[b["count"]]) > 1
         case "add":
-            return a["thing"] != b["thing"] or places.distance(a["place"], b["place"]) >= 2
+            differ = a["thing"] != b["thing"] or places.distance(a["place"], b["place"]) >= 2
         case "move":
-            return not _same_target(asked, done) or (
-                places.distance(a["to_place"], b["to_place"]) >= 2
-            )
+            elsewhere = places.distance(a["to_place"], b["to_place"]) >= 2
+            differ = not _same_target(asked, done) or elsewhere
         case _:
-            return dict(a) != dict(b)
+            differ = dict(a) != dict(b)
+    return differ
 
 
 def omissions(compound: Intent, draw: np.random.Generator) -> list[Intent]:

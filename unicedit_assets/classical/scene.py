@@ -12,11 +12,11 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from unicedit_assets.classical import colours, masks, places, segmentation
+from unicedit_assets.classical import areas, colours, isolation, masks, places, skyline
 from unicedit_assets.classical.colours import Floats, Names
 from unicedit_assets.classical.masks import Mask
 from unicedit_assets.classical.regions import Region, describe
-from unicedit_assets.classical.segmentation import PlainGroundSubject, SubjectFinder
+from unicedit_assets.classical.subject import PlainGroundSubject, SubjectFinder
 from unicedit_assets.domain.roles import EditorError, Pixels
 
 ANALYSIS_SIDE = 384
@@ -65,17 +65,17 @@ class Scene:
     @cached_property
     def areas(self) -> tuple[Region, ...]:
         """Areas that colour and place single out."""
-        return segmentation.colour_areas(self.lab, self.names)
+        return areas.colour_areas(self.lab, self.names)
 
     @cached_property
     def objects(self) -> tuple[Region, ...]:
         """Small things on even surroundings that colour and place single out."""
-        return segmentation.isolated_objects(self.lab, self.names)
+        return isolation.isolated_objects(self.lab, self.names)
 
     @cached_property
     def sky_mask(self) -> Mask | None:
         """The sky at analysis scale, when there clearly is one."""
-        return segmentation.sky(self.lab)
+        return skyline.sky(self.lab)
 
     @cached_property
     def sky(self) -> Region | None:

@@ -1,9 +1,10 @@
 """The embedded backends' small instruction language: intents, their wordings, and back again.
 
-An intent is an operation with slots, such as ``recolor(colour=red, kind=object, place=left, to=blue)``.
-``phrase`` words it in English and Chinese; ``parse`` reads either text back. The wordings live in
-``prompts/wordings.yaml``, whose hash travels with every instruction made from it. An editor, a
-verifier and a judge that only get the text meet here and nowhere else.
+An intent is an operation with slots, such as
+``recolor(colour=red, kind=object, place=left, to=blue)``. ``phrase`` words it in English and
+Chinese; ``parse`` reads either text back. The wordings live in ``prompts/wordings.yaml``, whose
+hash travels with every instruction made from it. An editor, a verifier and a judge that only get
+the text meet here and nowhere else.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from unicedit_assets.classical import places
-from unicedit_assets.classical.colours import Floats
+from unicedit_assets.classical.colours import Array, Floats
 from unicedit_assets.classical.operations.noise import clouds
 from unicedit_assets.classical.places import Point
 from unicedit_assets.classical.scene import Scene
@@ -33,7 +33,7 @@ def _grid(side: int, tall: float = 1.0) -> tuple[Floats, Floats]:
     return (x + 0.5) / side * 2 - 1, (y + 0.5) / side * 2 - 1
 
 
-def _cover(inside: Floats, side: int) -> Floats:
+def _cover(inside: Array, side: int) -> Floats:
     """Return soft coverage where ``inside`` (sprite units) is positive."""
     return np.asarray(np.clip(inside * side / 2 + 0.5, 0, 1), np.float32)
 
@@ -54,7 +54,7 @@ def _shaded(x: Floats, y: Floats, colour: tuple[int, int, int]) -> Floats:
     depth = np.sqrt(np.clip(1 - x * x - y * y, 0, 1))
     light = np.clip(-0.45 * x - 0.5 * y + 0.74 * depth, 0, 1)
     gloss = np.exp(-((x + 0.36) ** 2 + (y + 0.4) ** 2) / 0.02)[..., None]
-    base = np.float32(colour) * (0.35 + 0.75 * light[..., None])
+    base = np.asarray(colour, np.float32) * (0.35 + 0.75 * light[..., None])
     return np.asarray(base + (255 - base) * 0.65 * gloss, np.float32)
 
 
@@ -68,7 +68,7 @@ def _red_balloon(side: int, seed: int) -> Sprite:
     wave = 0.05 * np.sin((y - 1.0) * 4)
     string = _cover(0.014 - np.abs(x - wave), side) * (y > 1.02) * 0.85
     colour = _shaded(u * narrow, v, (212, 28, 34))
-    colour = np.where((y > 1.02)[..., None], np.float32([70, 62, 60]), colour)
+    colour = np.where((y > 1.02)[..., None], np.array([70, 62, 60], np.float32), colour)
     alpha = np.maximum(np.maximum(body, knot), string)
     return Sprite(np.asarray(colour, np.float32), np.asarray(alpha, np.float32))
 
@@ -83,13 +83,19 @@ def _hot_air_balloon(side: int, seed: int) -> Sprite:
     body = _cover(np.asarray(np.where(np.abs(v) < 1, inside, -1), np.float32), side)
     angle = np.clip(x / np.maximum(half * 0.9, 1e-3), -1, 1)
     gore = np.floor((np.arcsin(angle) / np.pi + 0.5) * 8) % 2
-    stripes = np.where(gore[..., None] > 0, np.float32([228, 88, 36]), np.float32([248, 214, 96]))
+    stripes = np.where(
+        gore[..., None] > 0,
+        np.array([228, 88, 36], np.float32),
+        np.array([248, 214, 96], np.float32),
+    )
     light = np.clip(0.78 - 0.38 * angle - 0.18 * v, 0.35, 1.12)
     basket = _cover(np.minimum(0.12 - np.abs(x), 0.1 - np.abs(y - 1.34)), side)
     ropes = _cover(0.012 - np.abs(np.abs(x) - 0.1 - 0.16 * (1.24 - y)), side)
     ropes = ropes * ((y > 0.66) & (y < 1.26))
     low = (y > 0.84) & (body < 0.5)
-    colour = np.where(low[..., None], np.float32([92, 62, 40]), stripes * light[..., None])
+    colour = np.where(
+        low[..., None], np.array([92, 62, 40], np.float32), stripes * light[..., None]
+    )
     alpha = np.maximum(body, np.maximum(basket, ropes * 0.9))
     return Sprite(np.asarray(colour, np.float32), np.asarray(alpha, np.float32))
 
@@ -160,7 +166,7 @@ class Spot(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """Where a thing fits: unevenness and mean Lab around each centre; infinite where it sticks out."""
+    """Unevenness (infinite where a thing does not fit) and mean Lab around each centre."""
 
     unevenness: Floats
     mean: Floats

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from unicedit_assets.classical import masks
-from unicedit_assets.classical.colours import Floats
+from unicedit_assets.classical.colours import Array, Floats
 from unicedit_assets.classical.operations.noise import clouds, stars
 from unicedit_assets.classical.regions import Region
 from unicedit_assets.classical.scene import Scene
@@ -48,7 +48,8 @@ def _sunset(scene: Scene, seed: int) -> Floats:
         ],
     )
     cloud = np.clip(clouds(scene.width, scene.height, 4, seed) * 2 - 0.95, 0, 1)[..., None]
-    return base + (np.float32([120, 60, 80]) - base) * cloud * np.float32(0.55)
+    tinted = base + (np.array([120, 60, 80], np.float32) - base) * cloud * 0.55
+    return np.asarray(tinted, np.float32)
 
 
 def _starry_night(scene: Scene, seed: int) -> Floats:
@@ -56,10 +57,9 @@ def _starry_night(scene: Scene, seed: int) -> Floats:
         scene.height, scene.width, [(0, (6, 8, 26)), (0.6, (18, 26, 62)), (1, (42, 52, 92))]
     )
     milky = np.clip(clouds(scene.width, scene.height, 3, seed + 1) - 0.45, 0, 1)[..., None]
-    base += milky * np.float32([46, 40, 74])
-    return base + stars(scene.width, scene.height, 900, seed)[..., None] * np.float32(
-        [235, 238, 255]
-    )
+    shine = stars(scene.width, scene.height, 900, seed)[..., None]
+    lit = milky * np.array([46, 40, 74]) + shine * np.array([235, 238, 255])
+    return np.asarray(base + lit, np.float32)
 
 
 def _clear_blue(scene: Scene, seed: int) -> Floats:
@@ -73,7 +73,7 @@ def _clear_blue(scene: Scene, seed: int) -> Floats:
 def _overcast(scene: Scene, seed: int) -> Floats:
     base = _gradient(scene.height, scene.width, [(0, (142, 146, 152)), (1, (204, 206, 208))])
     relief = clouds(scene.width, scene.height, 4, seed, 5)[..., None] - 0.5
-    return base + relief * np.float32([70, 70, 68])
+    return base + relief * np.array([70, 70, 68], np.float32)
 
 
 def _blurred(scene: Scene, seed: int) -> Floats:
@@ -81,7 +81,7 @@ def _blurred(scene: Scene, seed: int) -> Floats:
     return np.asarray(cv2.GaussianBlur(scene.image, (0, 0), sigma), np.float32)
 
 
-BACKDROPS: Mapping[str, Callable[[Scene, int], Floats]] = MappingProxyType(
+BACKDROPS: Mapping[str, Callable[[Scene, int], Array]] = MappingProxyType(
     {
         "white_studio": _white_studio,
         "sunset": _sunset,
@@ -110,7 +110,7 @@ def _foreground(image: Pixels, alpha: Floats) -> Pixels:
     return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
 
 
-def over(scene: Scene, alpha: Floats, ground: Floats) -> Pixels:
+def over(scene: Scene, alpha: Floats, ground: Array) -> Pixels:
     """Return the cutout over a new ground; where alpha is 1 the bytes are the photograph's own."""
     front = _foreground(scene.image, alpha).astype(np.float32)
     weight = alpha[..., None]
@@ -136,5 +136,5 @@ def background(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
 def extract(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:
     """Keep what the words name, where it is, on a plain ground."""
     region = scene.find(slots["kind"], slots.get("colour", ""), slots.get("place", ""))
-    ground = np.broadcast_to(np.float32(GROUNDS[slots["ground"]]), scene.image.shape)
+    ground = np.broadcast_to(np.array(GROUNDS[slots["ground"]], np.float32), scene.image.shape)
     return over(scene, _cutout_alpha(scene, region), np.asarray(ground, np.float32))

@@ -18,8 +18,8 @@ _KEYSTONE = 0.21
 def _warp(image: Pixels, corners: list[tuple[float, float]]) -> Pixels:
     """Return the picture that shows the source's quadrangle (from the upper left, clockwise)."""
     height, width = image.shape[:2]
-    frame = np.float32([(0, 0), (width, 0), (width, height), (0, height)])
-    transform = cv2.getPerspectiveTransform(np.float32(corners), frame)
+    frame = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    transform = cv2.getPerspectiveTransform(np.asarray(corners, np.float32), frame)
     return np.asarray(
         cv2.warpPerspective(
             image, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT

@@ -8,13 +8,14 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from unicedit_assets.classical.colours import Array, Floats
 from unicedit_assets.classical.operations.noise import clouds, stars
 from unicedit_assets.classical.operations.tone import saturate
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import Pixels
 
 
-def _bytes(values: np.ndarray) -> Pixels:  # type: ignore[type-arg]
+def _bytes(values: Array) -> Pixels:
     return np.asarray(np.clip(values + 0.5, 0, 255), np.uint8)
 
 
@@ -26,23 +27,25 @@ def _fog(scene: Scene, seed: int) -> Pixels:
     drift = (clouds(width, height, 3, seed, 3) - 0.5) * 0.28
     thick = np.clip(depth + drift, 0.3, 0.92)[..., None]
     hazy = cv2.GaussianBlur(scene.image, (0, 0), max(0.8, max(width, height) / 700))
-    return _bytes(hazy + (np.float32([206, 210, 214]) - hazy) * thick)
+    return _bytes(hazy + (np.array([206, 210, 214], np.float32) - hazy) * thick)
 
 
 def _night(scene: Scene, seed: int) -> Pixels:
     """Darken and turn blue; stars where the sky is known."""
     dark = saturate(scene.image, 0.45).astype(np.float32) / 255
-    toned = (dark**1.4) * np.float32([58, 72, 120])
+    toned = (dark**1.4) * np.array([58, 72, 120], np.float32)
     sky = scene.sky
     if sky is not None:
         alpha = scene.alpha(sky)[..., None]
-        night = toned * 0.35 + np.float32([5, 8, 24])
-        shine = stars(scene.width, scene.height, 500, seed)[..., None] * np.float32([220, 226, 245])
+        night = toned * 0.35 + np.array([5, 8, 24], np.float32)
+        shine = stars(scene.width, scene.height, 500, seed)[..., None] * np.array(
+            [220, 226, 245], np.float32
+        )
         toned = toned + (night + shine - toned) * alpha
     return _bytes(toned)
 
 
-def _flakes(width: int, height: int, count: int, radius: float, seed: int) -> np.ndarray:  # type: ignore[type-arg]
+def _flakes(width: int, height: int, count: int, radius: float, seed: int) -> Floats:
     generator = np.random.default_rng(seed)
     layer = np.zeros((height, width), np.uint8)
     xs, ys = generator.integers(0, width, count), generator.integers(0, height, count)
@@ -51,7 +54,7 @@ def _flakes(width: int, height: int, count: int, radius: float, seed: int) -> np
         centre, axes = (int(x), int(y)), (max(1, int(size)), max(1, int(size * 1.5)))
         cv2.ellipse(layer, centre, axes, 18, 0, 360, 255, -1, cv2.LINE_8)
     soft = cv2.GaussianBlur(layer, (0, 0), max(0.7, radius / 2.5))
-    return np.asarray(soft, np.float32) / 255
+    return np.asarray(soft * np.float32(1 / 255), np.float32)
 
 
 def _snow(scene: Scene, seed: int) -> Pixels:
@@ -59,7 +62,7 @@ def _snow(scene: Scene, seed: int) -> Pixels:
     width, height = scene.width, scene.height
     unit = max(width, height) / 1248
     pale = saturate(scene.image, 0.6).astype(np.float32)
-    air = pale + (np.float32([196, 204, 216]) - pale) * np.float32(0.3)
+    air = pale + (np.array([196, 204, 216], np.float32) - pale) * np.float32(0.3)
     cover = np.zeros((height, width), np.float32)
     for index, (count, radius, power) in enumerate(
         ((1500, 1.5, 0.8), (520, 3.0, 0.9), (90, 6.5, 0.85))
@@ -87,9 +90,11 @@ def _aged(scene: Scene, seed: int) -> Pixels:
         cv2.line(marks, (x0, y0), (x0 + dx, y0 + dy), 200, thick, cv2.LINE_AA)
     crease = int(generator.integers(width // 4, 3 * width // 4))
     cv2.line(marks, (crease, 0), (crease + width // 30, height), 230, thick, cv2.LINE_AA)
-    tone = (gray - stain - corner)[..., None] * np.float32([255, 222, 168]) + np.float32([8, 6, 4])
+    tone = (gray - stain - corner)[..., None] * np.array([255, 222, 168], np.float32) + np.array(
+        [8, 6, 4], np.float32
+    )
     scratch = marks[..., None].astype(np.float32) / 255 * np.float32(0.6)
-    return _bytes(tone + (np.float32([244, 232, 205]) - tone) * scratch)
+    return _bytes(tone + (np.array([244, 232, 205], np.float32) - tone) * scratch)
 
 
 SCENARIOS: Mapping[str, Callable[[Scene, int], Pixels]] = MappingProxyType(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from unicedit_assets.classical.colours import Floats
+from unicedit_assets.classical.colours import Array, Floats
 from unicedit_assets.classical.operations.tone import saturate
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import Pixels
@@ -16,10 +16,10 @@ from unicedit_assets.domain.roles import Pixels
 
 def _unit(image: Pixels) -> float:
     """Return the size of one drawing unit: 1 pixel at 1248 pixels."""
-    return max(image.shape[:2]) / 1248
+    return float(max(image.shape[:2]) / 1248)
 
 
-def _gray(image: Pixels) -> Pixels:
+def _gray(image: Array) -> Pixels:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
@@ -111,7 +111,7 @@ def _halftone(image: Pixels) -> Pixels:
     u, v = (x + y) * (np.pi / pitch / 1.4142), (x - y) * (np.pi / pitch / 1.4142)
     screen: Floats = (np.cos(2 * u) + np.cos(2 * v)) / 4 + 0.5
     ink = np.clip((gray * 0.94 + 0.03 - screen) * 6 + 0.5, 0, 1)[..., None]
-    paper, black = np.float32([250, 246, 236]), np.float32([24, 24, 30])
+    paper, black = np.array([250, 246, 236], np.float32), np.array([24, 24, 30], np.float32)
     return np.asarray(black + (paper - black) * ink, np.uint8)
 
 

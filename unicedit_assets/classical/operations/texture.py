@@ -32,13 +32,15 @@ def _triangle(value: Floats, period: float) -> Floats:
 
 
 def _stripes(x: Floats, y: Floats, pitch: float) -> Floats:
-    return _step(_triangle((x + y) / np.float32(1.4142), pitch) - pitch / 4)
+    across = np.asarray((x + y) / np.float32(1.4142), np.float32)
+    return _step(np.asarray(_triangle(across, pitch) - pitch / 4, np.float32))
 
 
 def _polka_dots(x: Floats, y: Floats, pitch: float) -> Floats:
     odd = np.floor(y / pitch) % 2
     dx = _triangle(x + odd * pitch / 2, pitch)
-    return _step(0.3 * pitch - np.hypot(dx, _triangle(y, pitch)))
+    away = np.hypot(dx, _triangle(y, pitch))
+    return _step(np.asarray(0.3 * pitch - away, np.float32))
 
 
 def _checkerboard(x: Floats, y: Floats, pitch: float) -> Floats:
@@ -70,7 +72,7 @@ def pattern_pixels(part: Pixels, pattern: str, pitch: float, seed: int) -> Pixel
     height, width = part.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     choose = PATTERNS[pattern](x, y, pitch)[..., None]
-    low, high = (np.float32(colour) for colour in _PALETTES[pattern])
+    low, high = (np.asarray(colour, np.float32) for colour in _PALETTES[pattern])
     paint = low + (high - low) * choose
     if pattern == "bricks":
         noise = np.random.default_rng(seed).normal(0, 9, (height // 3 + 1, width // 3 + 1))

@@ -13,9 +13,9 @@ from unicedit_assets.classical.colours import Floats
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import Pixels
 
-_LUMA = np.float32([0.299, 0.587, 0.114])
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _GRAY = np.tile(_LUMA, (3, 1))
-_SEPIA = np.float32([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+_SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]], np.float32)
 _RAMP = np.linspace(0, 1, 256, dtype=np.float32)
 
 
@@ -33,7 +33,7 @@ def curve(image: Pixels, *channels: Floats) -> Pixels:
 
 def saturate(image: Pixels, factor: float) -> Pixels:
     """Return the image with its distance from gray multiplied."""
-    return matrix(image, np.float32(np.eye(3) * factor + _GRAY * (1 - factor)))
+    return matrix(image, np.asarray(np.eye(3) * factor + _GRAY * (1 - factor), np.float32))
 
 
 def _black_and_white(image: Pixels) -> Pixels:
@@ -41,7 +41,7 @@ def _black_and_white(image: Pixels) -> Pixels:
 
 
 def _sepia(image: Pixels) -> Pixels:
-    toned = matrix(image, np.float32(0.92 * _SEPIA))
+    toned = matrix(image, np.asarray(0.92 * _SEPIA, np.float32))
     return np.asarray(cv2.addWeighted(toned, 0.95, image, 0.05, 0), np.uint8)
 
 

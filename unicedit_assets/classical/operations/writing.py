@@ -67,7 +67,7 @@ def letters(text: str, place: str, width: int, height: int) -> Floats:
     ImageDraw.Draw(layer).text(
         (box.x0 - left, box.y0 - top), text, 255, _font(size), stroke_width=_stroke(size)
     )
-    return np.asarray(layer, np.float32) / 255
+    return np.asarray(np.asarray(layer, np.float32) / 255, np.float32)
 
 
 def write(scene: Scene, slots: Mapping[str, str], seed: int) -> Pixels:

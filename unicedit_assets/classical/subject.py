@@ -1,0 +1,85 @@
+"""The main subject of a photograph."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from unicedit_assets.classical import colours, masks
+from unicedit_assets.classical.colours import Floats, edge_strength
+from unicedit_assets.classical.masks import Mask
+from unicedit_assets.classical.regions import components
+from unicedit_assets.domain.roles import Pixels
+
+
+class SubjectFinder(Protocol):
+    """Finds the one main subject of a photograph; a person-mask model may play this role."""
+
+    def find(self, image: Pixels, lab: Floats) -> Mask | None:
+        """Return the subject's mask at the small image's scale, or None when it is not clean."""
+        ...
+
+
+class PlainGroundSubject:
+    """Finds a subject before a plain ground: a wall, a table, the sea seen from above.
+
+    A quadratic surface of light and colour is fitted to the picture's frame, robustly, since the
+    subject may reach it. What departs from the surface is the subject, if the frame fits well, one
+    part dominates and its outline is sharp.
+    """
+
+    def find(self, image: Pixels, lab: Floats) -> Mask | None:
+        """Return the subject's mask, or None when it is not clean."""
+        off, uneven = self._departure(lab)
+        if uneven > 7:
+            return None
+        edges = edge_strength(lab)
+        best, best_sharp = None, 3.0
+        # The level whose outline runs along the sharpest edges is where the subject ends.
+        for level in (11, 15, 20, 26, 33):
+            subject = self._largest(off > max(level, 2 * uneven))
+            if subject is None:
+                continue
+            sharp = float(np.quantile(edges[_inner_rim(subject)], 0.3))
+            if sharp > best_sharp and self._clean(subject, off > max(level, 14)):
+                best, best_sharp = subject, sharp
+        return best
+
+    def _largest(self, away: Mask) -> Mask | None:
+        parts = list(components(masks.opened(masks.closed(away, 2), 2), 60))
+        return masks.filled(max(parts, key=lambda p: int(p.sum()))) if parts else None
+
+    def _departure(self, lab: Floats) -> tuple[Floats, float]:
+        height, width = lab.shape[:2]
+        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+        basis = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], -1)
+        depth = max(3, min(height, width) // 16)
+        frame = np.ones((height, width), np.bool_)
+        frame[depth:, depth:-depth] = False
+        frame[height * 2 // 3 :] = False
+        known, values = basis[frame][::5], lab[frame][::5]
+        keep = np.ones(len(values), np.bool_)
+        for share in (0.75, 0.7, 0.65, 0.65):
+            fit = np.linalg.lstsq(known[keep], values[keep], rcond=None)[0]
+            apart = colours.distance(values, np.asarray(known @ fit, np.float32))
+            keep = apart <= np.quantile(apart, share)
+        surface = np.asarray(basis @ fit, np.float32)
+        return colours.distance(lab, surface), float(np.quantile(apart, 0.6))
+
+    def _clean(self, subject: Mask, away: Mask) -> bool:
+        share = float(subject.mean())
+        sides = subject[:, :2].mean() < 0.45 and subject[:, -2:].mean() < 0.45
+        if not 0.015 < share < 0.65 or subject[:2].any() or not sides:
+            return False
+        if masks.solidity(subject) < 0.72:
+            return False
+        # What else departs from the ground must be little, or the ground is not plain.
+        return bool((away & ~masks.grown(subject, 3)).sum() < 0.15 * subject.sum())
+
+
+def _inner_rim(mask: Mask) -> Mask:
+    rim = masks.grown(mask, 1) & ~masks.shrunk(mask, 1)
+    rim[:2] = rim[-2:] = False
+    rim[:, :2] = rim[:, -2:] = False
+    return rim
