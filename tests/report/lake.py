@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +12,19 @@ import numpy as np
 import pyarrow as pa
 
 from unicedit_assets.domain import codec, schemas
-from unicedit_assets.domain.identity import Json, digest
-from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.identity import Json, canonical, digest
+from unicedit_assets.domain.reasons import Outcome, Reason, outcome_of
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.domain.taxonomy import task_of
 from unicedit_assets.pipeline.project import Backends, Project
 from unicedit_assets.pipeline.registry import Registry
-from unicedit_assets.pipeline.rows import Collector, json_text
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import Ledger
+from unicedit_assets.storage.ledger import ChunkOutput, Ledger
+from unicedit_assets.storage.manifests import Counts
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -159,16 +159,43 @@ def _commit(
     rows: Iterable[Mapping[str, Any]],
     rejects: Iterable[tuple[Any, ...]] = (),
 ) -> None:
-    collector = Collector(ref.stage, schema, truths=ref.stage == "edits")
-    for row in rows:
-        collector.accept(row)
-    for reject in rejects:
-        collector.reject(*reject)
+    left = [_left(*reject) for reject in rejects]
+    kept = pa.Table.from_pylist(list(rows), schema=schema)
+    tables = {"rows": kept, "rejects": pa.Table.from_pylist(left, schema=schemas.REJECTED)}
     if ref.stage == "edits":
-        collector.reveal(
-            {"edit_id": "e", "fault": PLANTED, "operation": PLANTED, "detail": PLANTED}
-        )
-    project.ledger.commit(project.spec(ref), 1, lambda _: collector.output())
+        truth = {"edit_id": "e", "fault": PLANTED, "operation": PLANTED, "detail": PLANTED}
+        tables["truth"] = pa.Table.from_pylist([truth], schema=schemas.TRUTHS)
+    outcomes = Counter(row["outcome"] for row in left)
+    counts = Counts(
+        inputs=len(left) + kept.num_rows,
+        accepted=kept.num_rows,
+        rejected=outcomes[Outcome.REJECTED],
+        failed=outcomes[Outcome.FAILED],
+        reasons=dict(Counter(row["reason"] for row in left)),
+    )
+    project.ledger.commit(project.spec(ref), 1, lambda _: ChunkOutput(tables, counts))
+
+
+def _left(
+    unit_id: str,
+    reason: Reason,
+    detail: str,
+    about: Mapping[str, Any] | None = None,
+    extra: Json = None,
+) -> dict[str, Any]:
+    names = ("image_id", "task", "subtask", "en", "cn")
+    return {
+        **{name: (about or {}).get(name) for name in names},
+        "unit_id": unit_id,
+        "outcome": outcome_of(reason).value,
+        "reason": reason.value,
+        "detail": detail,
+        "extra": _json(extra),
+    }
+
+
+def _json(value: Json) -> str:
+    return canonical(value).decode()
 
 
 def _raw(project: Project, texts: Texts) -> None:
@@ -199,7 +226,7 @@ def _instruction(place: int, subtask: str, texts: Texts) -> dict[str, Any]:
         "cn": texts.cn,
         "reasoning_points": [],
         "reasoning_points_cn": [],
-        "instructor": json_text({"name": texts.model}),
+        "instructor": _json({"name": texts.model}),
         "prompt_sha256": "p" * 64,
         "seed": place,
     }
@@ -225,7 +252,7 @@ def _edits(project: Project, rows: list[dict[str, Any]], texts: Texts) -> None:
             "prompt_sha256": row["prompt_sha256"],
             "editor": texts.model,
             "revision": texts.model,
-            "settings": json_text({"strength": 2}),
+            "settings": _json({"strength": 2}),
             "seed": 4000 + place,
             "width": 96,
             "height": 64,
@@ -248,8 +275,8 @@ def _verdict(texts: Texts) -> dict[str, Any]:
         "source_caption": texts.detail,
         "edit_caption": texts.detail,
         "differences": [texts.detail],
-        "evidence": json_text({"changed_share": 0.123456, f"odd {texts.model}": 2.0}),
-        "regions": json_text([[0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 2.0, 0.125], [1, 1, 0, 0]]),
+        "evidence": _json({"changed_share": 0.123456, f"odd {texts.model}": 2.0}),
+        "regions": _json([[0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 2.0, 0.125], [1, 1, 0, 0]]),
     }
 
 
@@ -268,7 +295,7 @@ def _verified(project: Project, rows: list[dict[str, Any]], texts: Texts) -> Non
             Reason.MISALIGNED,
             texts.detail,
             row,
-            json.loads(json_text(_verdict(texts))),
+            _verdict(texts),
         )
         for row in seen[:MISALIGNED]
     ]

@@ -1,0 +1,32 @@
+"""Lakes for the report's tests, and the marker of those that need a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from report.lake import HOSTILE, PLAIN, fill, open_empty
+from unicedit_assets.pipeline.project import Project
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: opens the report in headless Chromium")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project with everything up to date and calm texts; not to be changed."""
+    return fill(open_empty(tmp_path_factory.mktemp("plain")), PLAIN)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same, with texts that try to break out of the page wherever a text can come from."""
+    return fill(open_empty(tmp_path_factory.mktemp("hostile")), HOSTILE)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Project:
+    """A project in which nothing has been registered."""
+    return open_empty(tmp_path / "empty")
