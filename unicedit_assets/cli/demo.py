@@ -17,6 +17,7 @@ from unicedit_assets.cli.tables import funnel_table, scores_table
 from unicedit_assets.pipeline.intake import Registered, register_source
 from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.sources import SourceRootError
 from unicedit_assets.pipeline.summary import benchmark_lines, open_catalogue, summary_json
 from unicedit_assets.report.page import write_report
 
@@ -45,6 +46,8 @@ def run_demo(top: Path, photos: Path | None, console: Console) -> Path:
     )
     project = enter(home)
     registered = register_source(project, str(chosen.folder))
+    if not registered.found:
+        raise SourceRootError(f"there are no pictures below {chosen.folder}")
     project.registry.add_release(RELEASE)
     report = run_stages(project, instance(), PIPELINE, console)
     seconds = time.perf_counter() - started
