@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from unicedit_assets.domain.identity import Json
@@ -69,11 +72,9 @@ def evaluate(name: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Find
     Raises:
         BrokenRuleError: a rule cannot be evaluated, for instance because its column is missing.
     """
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-
+    gx = _great_expectations()
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("frames")
     definition = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
     batch = definition.get_batch(batch_parameters={"dataframe": frame})
@@ -82,6 +83,16 @@ def evaluate(name: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Find
         expectation = getattr(gx.expectations, each.expectation)(**each.arguments)
         findings.append(_finding(each, batch.validate(expectation, result_format="SUMMARY")))
     return findings
+
+
+@cache
+def _great_expectations() -> ModuleType:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    with warnings.catch_warnings():
+        # It imports modules of the standard library that Python deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations
+    return great_expectations
 
 
 def _finding(each: Rule, result: Any) -> Finding:
