@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unicedit_assets.evidence.judge import EmbeddedJudge
-
+from resources.scorers import gates_of
 from unicedit_assets.classical.editor import ClassicalEditor
 from unicedit_assets.classical.faults import MIX, FaultyEditor
 from unicedit_assets.classical.instructor import COMPOUND_SUBTASK, ClassicalInstructor
 from unicedit_assets.classical.proposals import PROPOSERS
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Edited, Pixels
+from unicedit_assets.evidence.judge import EmbeddedJudge
 from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
 from unicedit_assets.pipeline.project import Backends
 from unicedit_assets.settings import Settings
@@ -40,6 +40,7 @@ def embedded_backends(settings: Settings) -> Backends:
     )
     faulty = FaultyEditor(classical, instructor, settings.unicbench_scores.planted_rate, MIX)
     return Backends(
+        gates=gates_of(settings.raw_images),
         instructor=instructor,
         editors={"classical": pipeline_editor},
         models={"classical": classical, "classical-faulty": faulty, "identity": IdentityEditor()},

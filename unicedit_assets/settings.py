@@ -67,6 +67,16 @@ class RawImagesSettings(StageSettings):
         ge=0,
         le=16,
     )
+    min_sharpness: float | None = identity(
+        None, "Least sharpness (variance of the Laplacian at a fixed scale); none: no gate.", ge=0
+    )
+    min_entropy: float | None = identity(
+        None, "Least entropy of the luma, in bits (0-8); none: no gate.", ge=0, le=8
+    )
+    safety: Literal["none", "opennsfw"] = identity(
+        "none", "Model that scores how unsafe a picture is (`opennsfw`: extra `safety`)."
+    )
+    max_unsafe: float = identity(0.8, "Largest unsafe score that is let through.", ge=0, le=1)
     licence: str = identity("unknown", "Licence of the photographs, kept with every row.")
 
 

@@ -33,6 +33,7 @@ RAW_IMAGES = pa.schema(
         "clipped_light": _float,
         "entropy": _float,
         "colourfulness": _float,
+        "scores": _text,
         "image": pa.binary(),
     }
 )

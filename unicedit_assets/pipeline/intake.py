@@ -13,7 +13,7 @@ from pathlib import Path
 
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.raw_images import Refused, intake_settings, take_in
+from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
 from unicedit_assets.pipeline.sources import (
     SourceRootError,
     absolute_root,
@@ -62,7 +62,7 @@ def register_source(
             on_entry(len(entries))
     settings, registry = project.settings, project.registry
     known = registry.known()
-    take = partial(take_in, place, "", intake_settings(settings.raw_images))
+    take = partial(take_in, Intake.of(project, place))
     shards = registry.register(
         place,
         entries,

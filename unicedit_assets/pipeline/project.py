@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unicedit_assets.domain.identity import digest
+from unicedit_assets.domain.quality import Gate
 from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
 from unicedit_assets.pipeline.engine import Engine
 from unicedit_assets.pipeline.registry import Registry
@@ -43,6 +44,7 @@ class Backends:
         models: the editors that UnicBench scores, by partition key.
         verifiers: all verifier versions that can be promoted.
         subtasks: the subtasks that the editors can do.
+        gates: what a photograph must pass beside the decoder's rules.
     """
 
     instructor: Instructor
@@ -51,6 +53,7 @@ class Backends:
     verifiers: Mapping[str, Verifier]
     judge: Judge
     subtasks: tuple[str, ...]
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True)

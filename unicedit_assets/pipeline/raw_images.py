@@ -11,10 +11,11 @@ from typing import Any
 from unicedit_assets.domain import codec, duplicates, identity, quality, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.images import IntakeSettings, Rejected, prepare
+from unicedit_assets.domain.quality import Gate
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.sources import SourceEntry, SourceError
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.rows import Collector
+from unicedit_assets.pipeline.rows import Collector, json_text
 from unicedit_assets.pipeline.sources import read_source
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.settings import RawImagesSettings
@@ -33,28 +34,41 @@ class Refused:
     detail: str
 
 
-def intake_settings(settings: RawImagesSettings) -> IntakeSettings:
-    """Return what the decoder needs of the stage's settings."""
-    return IntakeSettings(settings.max_pixels, settings.min_side, settings.max_crop)
+@dataclass(frozen=True)
+class Intake:
+    """How sources become photographs: where they are, what is accepted, what is recorded."""
+
+    root: str
+    licence: str
+    settings: IntakeSettings
+    gates: tuple[Gate, ...]
+
+    @classmethod
+    def of(cls, project: Project, root: str) -> Intake:
+        """Return the intake that a project's settings describe."""
+        chosen = project.settings.raw_images
+        settings = IntakeSettings(chosen.max_pixels, chosen.min_side, chosen.max_crop)
+        return cls(root, chosen.licence, settings, project.backends.gates)
 
 
-def take_in(
-    root: str, licence: str, settings: IntakeSettings, entry: SourceEntry
-) -> Mapping[str, Any] | Refused:
+def take_in(intake: Intake, entry: SourceEntry) -> Mapping[str, Any] | Refused:
     """Turn one source into a row of raw_images, or say why not."""
     try:
-        data = read_source(entry, root)
+        data = read_source(entry, intake.root)
     except SourceError as problem:
         return Refused(entry.name, problem.reason, problem.detail)
-    prepared = prepare(data, settings)
+    prepared = prepare(data, intake.settings)
     if isinstance(prepared, Rejected):
         return Refused(entry.name, prepared.reason, prepared.detail)
+    gated = quality.pass_gates(prepared.pixels, intake.gates)
+    if gated.rejected:
+        return Refused(entry.name, gated.rejected.reason, gated.rejected.detail)
     height, width = prepared.pixels.shape[:2]
     return {
         "image_id": identity.image_id(data),
         "source": entry.name,
-        "root": root,
-        "licence": licence,
+        "root": intake.root,
+        "licence": intake.licence,
         "width": width,
         "height": height,
         "original_width": prepared.original_width,
@@ -64,6 +78,7 @@ def take_in(
         "phash": hash_text(duplicates.phash(prepared.pixels)),
         "pixel_sha256": hashlib.sha256(prepared.pixels.tobytes()).hexdigest(),
         **asdict(quality.measure(prepared.pixels)),
+        "scores": json_text(gated.scores),
         "image": codec.encode_lake(prepared.pixels),
     }
 
@@ -86,6 +101,7 @@ class RawImages:
         return {
             **project.settings.raw_images.identity_fields(),
             "sources": project.registry.shard(partition).fingerprint,
+            "gates": [dict(gate.identity) for gate in project.backends.gates],
         }
 
     def job(self, project: Project, partition: str) -> Job:
@@ -93,7 +109,7 @@ class RawImages:
         total = len(sources.entries)
         chunks = chunk_count(total, settings.chunk)
         spec = project.spec(Ref(self.name, partition))
-        take = partial(take_in, sources.root, settings.licence, intake_settings(settings))
+        take = partial(take_in, Intake.of(project, sources.root))
 
         @cache
         def kept_in(earlier: int) -> list[Mapping[str, Any]]:

@@ -29,7 +29,7 @@ from unicedit_assets.pipeline.instructions import (
     outcomes,
 )
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.raw_images import Refused, intake_settings, take_in
+from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
 from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
@@ -52,6 +52,7 @@ class UnicBenchSamples:
         return {
             "sources": sources.fingerprint if sources else "none",
             "intake": project.settings.raw_images.identity_fields(),
+            "gates": [dict(gate.identity) for gate in project.backends.gates],
             "instructor": dict(project.backends.instructor.identity),
             "subtasks": list(project.backends.subtasks),
             "per_image": project.settings.unicbench_scores.per_image,
@@ -70,7 +71,7 @@ class UnicBenchSamples:
             for earlier in range(index):
                 counts.update(asked_in(project, spec, earlier, chunks))
             part = [entries[i] for i in split(len(entries), chunks, index)]
-            take = partial(take_in, root, "", intake_settings(project.settings.raw_images))
+            take = partial(take_in, Intake.of(project, root))
             return freeze_chunk(project, list(project.engine.map(take, part)), counts)
 
         return Job(chunks, work)
