@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -19,10 +20,14 @@ Box: TypeAlias = tuple[float, float, float, float]
 MAX_TEXT = 600
 _MAX_FIGURES = 40
 _MAX_BOXES = 40
-_SPACE = frozenset("\t\n\r")
-# Direction marks and isolates, invisible joiners, line separators, byte-order mark.
-_INVISIBLE = frozenset(
-    [*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x061C, 0xFEFF]
+# Controls, direction marks and isolates, invisible joiners, line separators, byte-order marks; and
+# lone surrogates and noncharacters, which cannot be written as UTF-8, or not as HTML.
+_NONCHARACTERS = "".join(
+    chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
+)
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    f"\ud800-\udfff{_NONCHARACTERS}]"
 )
 
 
@@ -30,17 +35,11 @@ def visible(value: object) -> object:
     """Return a template's value with what cannot be seen written out, such as ``⟨U+202E⟩``."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return "".join(map(_visible, value))
+    return _UNSEEN.sub(_written_out, value)
 
 
-def _visible(char: str) -> str:
-    code = ord(char)
-    if char in _SPACE:
-        return " "
-    unseen = code < 0x20 or 0x7F <= code < 0xA0 or code in _INVISIBLE
-    # Lone surrogates and noncharacters cannot be written as UTF-8, or not as HTML.
-    broken = 0xD800 <= code < 0xE000 or code & 0xFFFE == 0xFFFE
-    return f"⟨U+{code:04X}⟩" if unseen or broken else char
+def _written_out(found: re.Match[str]) -> str:
+    return " " if found[0] in "\t\n\r" else f"⟨U+{ord(found[0]):04X}⟩"
 
 
 def bounded(value: object, limit: int = MAX_TEXT) -> str:
