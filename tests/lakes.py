@@ -23,7 +23,7 @@ from unicedit_assets.pipeline.project import Backends, Project
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.stages import STAGES
-from unicedit_assets.settings import Settings
+from unicedit_assets.settings import SETTINGS_FILE, Settings, settings_text
 from unicedit_assets.storage.blobs import open_store
 from unicedit_assets.storage.ledger import Committed, Ledger
 from unicedit_assets.storage.manifests import Manifest
@@ -183,3 +183,15 @@ def s3_bucket(endpoint: str) -> Iterator[str]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def write_settings(home: Path, changes: Mapping[str, Any] | None = None) -> None:
+    """Write the small settings as the `unicedit.toml` of a home."""
+    flat = {}
+    for name, value in merged(SMALL, changes or {}).items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": deeper for inner, deeper in value.items()}
+        else:
+            flat[name] = value
+    home.mkdir(parents=True, exist_ok=True)
+    (home / SETTINGS_FILE).write_text(settings_text(flat), encoding="utf-8")
