@@ -113,13 +113,22 @@ def _detail(image: Pixels) -> float:
     return float(np.abs(cv2.Laplacian(gray, cv2.CV_16S)).mean())
 
 
+def _blockiness(image: Pixels) -> float:
+    """Return how much larger steps are on the borders of 8 x 8 blocks than elsewhere."""
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.int16)
+    steps = np.abs(np.diff(gray, axis=1)).mean(0)
+    border = np.arange(len(steps)) % 8 == 7
+    return float((steps[border].mean() + 0.5) / (steps[~border].mean() + 0.5))
+
+
 def visibly_degraded(right: Pixels, damaged: Pixels) -> bool:
     """Tell whether detail is clearly lost or gained, or large parts are gone."""
     before, after = _detail(right), _detail(damaged)
     difference = float(cv2.absdiff(right, damaged).mean())
     lost = after < 0.4 * before and before > 2.5
     gained = after > 2.5 * before and after > 12
-    return difference > 2.5 and (lost or gained or difference > 9)
+    blocky = _blockiness(damaged) > 1.5 * _blockiness(right)
+    return difference > 2.5 and (lost or gained or blocky or difference > 9)
 
 
 def shifted(right: Pixels, draw: np.random.Generator) -> Damaged:
@@ -157,14 +166,14 @@ def collateral(source: Pixels, right: Pixels, draw: np.random.Generator) -> Dama
     changed = change_map(source, right) > 4
     whole = changed.mean() > 0.6
     free = np.ones_like(changed) if whole else ~masks.grown(changed, 6)
-    for _ in range(10):
-        patch = _patch(free.shape, draw)
-        if (patch & free).sum() < 0.97 * patch.sum():
+    for attempt in range(12):
+        patch = _patch(free, draw, 0.06 * 0.85**attempt)
+        if patch is None:
             continue
         how = ("recolor", "paste", "erase", "blur")[int(draw.integers(4))]
         alpha = masks.feathered(patch, width, height, 6)
         pixels = masks.blend(right, _harm(right, alpha, how, draw), alpha)
-        visible = float((change_map(right, pixels) > _VISIBLE).mean())
+        visible = _noticed(right, pixels, how)
         if visible >= LEAST_COLLATERAL:
             box = masks.box_of(patch)
             where = [
@@ -177,20 +186,39 @@ def collateral(source: Pixels, right: Pixels, draw: np.random.Generator) -> Dama
     return None
 
 
-def _patch(shape: tuple[int, ...], draw: np.random.Generator) -> Mask:
-    height, width = shape
-    area = draw.uniform(0.015, 0.06) * height * width
+def _noticed(right: Pixels, harmed: Pixels, how: str) -> float:
+    """Return the share of the picture in which a person would notice the harm.
+
+    A paste into like texture differs in every pixel and shows in none: colours are compared after
+    a blur. Only lost detail itself (``blur``) is compared pixel by pixel.
+    """
+    one, other = _small_lab(right), _small_lab(harmed)
+    if how != "blur":
+        one, other = (
+            np.asarray(cv2.GaussianBlur(lab, (0, 0), 4), np.float32) for lab in (one, other)
+        )
+    return float((colours.distance(one, other) > _VISIBLE).mean())
+
+
+def _patch(free: Mask, draw: np.random.Generator, most: float) -> Mask | None:
+    """Return a drawn ellipse or rectangle that lies wholly where it is free."""
+    height, width = free.shape
+    area = draw.uniform(min(0.013, most), most) * height * width
     aspect = draw.uniform(0.6, 1.7)
     rx, ry = np.sqrt(area * aspect / np.pi), np.sqrt(area / aspect / np.pi)
-    x = draw.uniform(min(rx, width / 2), max(width - rx, width / 2))
-    y = draw.uniform(min(ry, height / 2), max(height - ry, height / 2))
+    box = cv2.erode(
+        np.pad(free, 1).astype(np.uint8), np.ones((2 * int(ry) + 7, 2 * int(rx) + 7), np.uint8)
+    )[1:-1, 1:-1]
+    spots = np.flatnonzero(box)
+    if not len(spots):
+        return None
+    y, x = divmod(int(spots[draw.integers(len(spots))]), width)
     layer = np.zeros((height, width), np.uint8)
     if draw.random() < 0.5:
-        centre, axes = (int(x), int(y)), (int(rx), int(ry))
-        cv2.ellipse(layer, centre, axes, float(draw.uniform(-25, 25)), 0, 360, 1, -1)
+        cv2.ellipse(layer, (x, y), (int(rx), int(ry)), 0, 0, 360, 1, -1)
     else:
-        corner = (int(x - rx * 0.89), int(y - ry * 0.89)), (int(x + rx * 0.89), int(y + ry * 0.89))
-        cv2.rectangle(layer, corner[0], corner[1], 1, -1)
+        dx, dy = int(rx * 0.89), int(ry * 0.89)
+        cv2.rectangle(layer, (x - dx, y - dy), (x + dx, y + dy), 1, -1)
     return np.asarray(layer > 0)
 
 

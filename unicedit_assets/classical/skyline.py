@@ -25,11 +25,22 @@ def sky(lab: Floats) -> Mask | None:
     line = _skyline(steps, edges)
     if float((steps[line, np.arange(len(line))] > 8).mean()) < 0.8:
         return None
-    full = cv2.resize(
-        np.asarray(line, np.float32)[None] * 2, (width, 1), interpolation=cv2.INTER_LINEAR
-    )
-    mask = np.asarray(np.arange(height)[:, None] < full, np.bool_)
+    full = _snapped(lab, line)
+    mask = np.asarray(np.arange(height)[:, None] < full[None], np.bool_)
     return mask if _sky_gates(mask, lab) else None
+
+
+def _snapped(lab: Floats, line: NDArray[np.int64], reach: int = 5) -> NDArray[np.int64]:
+    """Return the path at full analysis scale, moved to the strongest edge within reach."""
+    height, width = lab.shape[:2]
+    coarse = np.repeat(line * 2, 2)[:width]
+    jump = np.sqrt((np.diff(cv2.blur(lab, (3, 1)), axis=0) ** 2).sum(-1))
+    offsets = np.arange(-reach, reach + 1)
+    rows = np.clip(coarse[None] + offsets[:, None], 1, height - 1)
+    strength = jump[rows - 1, np.arange(width)[None]] - 0.05 * np.abs(offsets)[:, None]
+    snapped = rows[strength.argmax(0), np.arange(width)]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(snapped, 2, mode="edge"), 5)
+    return np.asarray(np.median(windows, axis=1), np.int64)
 
 
 def _steps(lab: Floats) -> Floats:
