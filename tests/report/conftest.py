@@ -1,4 +1,4 @@
-"""Lakes for the report's tests, and the marker of those that need a browser."""
+"""Lakes for the report's tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ import pytest
 
 from report.lake import HOSTILE, PLAIN, fill, open_empty
 from unicedit_assets.pipeline.project import Project
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: opens the report in headless Chromium")
 
 
 @pytest.fixture(scope="session")
