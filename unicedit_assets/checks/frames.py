@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -138,22 +138,25 @@ def scores(project: Project, manifest: Manifest) -> pd.DataFrame:
     frame = _frame(project, manifest, schemas.UNICBENCH_SCORES)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     frame["reasoning_scored"] = [
-        needs_reasoning(row["subtask"]) == (row["reasoning_accuracy"] is not None) for row in rows
+        is_subtask(row["subtask"])
+        and needs_reasoning(row["subtask"]) == (row["reasoning_accuracy"] is not None)
+        for row in rows
     ]
     frame["overall_is_geometric_mean"] = [_overall_holds(row) for row in rows]
     return frame
 
 
 def _overall_holds(row: Mapping[Any, Any]) -> bool:
-    computed = overall(
-        Scores(
-            row["instruction_following"],
-            row["non_edit_consistency"],
-            row["visual_quality"],
-            row["reasoning_accuracy"],
-        ),
-        row["subtask"],
+    scores = Scores(
+        row["instruction_following"],
+        row["non_edit_consistency"],
+        row["visual_quality"],
+        row["reasoning_accuracy"],
     )
+    try:
+        computed = overall(scores, row["subtask"])
+    except (KeyError, ValueError):  # not a subtask; a score beyond 0-10
+        return False
     return computed is not None and math.isclose(computed, row["overall"], abs_tol=1e-9)
 
 
@@ -191,6 +194,7 @@ def release(project: Project, manifest: Manifest) -> pd.DataFrame:
         "dirty_subtasks",
         "wrong_language",
         "missing_files",
+        "unreadable_files",
         "wrong_schema",
         "miscounted_files",
         "undecodable",
@@ -220,13 +224,21 @@ def _add_files(
         if not store.exists(f"{folder}/{name}"):
             sums["missing_files"] += 1
             continue
-        with store.open(f"{folder}/{name}") as stream:
-            file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
-            sums["wrong_schema"] += not file.schema_arrow.equals(
-                RELEASE_SCHEMA, check_metadata=True
-            )
-            sums["miscounted_files"] += file.metadata.num_rows != per_file[name]
-            _add_pictures(next(file.iter_batches(_DECODED_A_PART)).to_pylist(), sums)
+        try:
+            with store.open(f"{folder}/{name}") as stream:
+                _add_file(stream, per_file[name], sums)
+        except (OSError, pa.ArrowException):  # cut off, or a checksum that does not hold
+            sums["unreadable_files"] += 1
+
+
+def _add_file(stream: IO[bytes], rows: int, sums: Counter[str]) -> None:
+    file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
+    sums["miscounted_files"] += file.metadata.num_rows != rows
+    if not file.schema_arrow.equals(RELEASE_SCHEMA, check_metadata=True):
+        sums["wrong_schema"] += 1
+        return
+    first = next(file.iter_batches(_DECODED_A_PART), None)
+    _add_pictures(first.to_pylist() if first is not None else [], sums)
 
 
 def _add_pictures(rows: Iterable[Mapping[str, Any]], sums: Counter[str]) -> None:

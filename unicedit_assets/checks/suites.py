@@ -61,14 +61,16 @@ def _zero(*columns: str) -> list[Rule]:
     return [_within(column, 0, 0) for column in columns]
 
 
-def _subtask() -> Rule:
-    return rule("ExpectColumnValuesToBeInSet", column="subtask", value_set=list(SUBTASKS))
+def _subtask() -> list[Rule]:
+    known = rule("ExpectColumnValuesToBeInSet", column="subtask", value_set=list(SUBTASKS))
+    return [*_present("subtask"), known]
 
 
 def _raw_images(settings: Settings) -> list[Rule]:
     return [
         *_unique("image_id"),
-        *_present("source", "licence"),
+        # NaN counts as null, and rules about values skip nulls.
+        *_present("source", "licence", "crop_share", "entropy"),
         *_true("preferred_size", "multiple_of_16", "decodes"),
         _within("crop_share", 0.0, settings.raw_images.max_crop),
         _within("entropy", 0.0, 8.0),
@@ -79,7 +81,7 @@ def _instructions(settings: Settings) -> list[Rule]:
     return [
         *_unique("instruction_id"),
         *_present("image_id", "en", "cn"),
-        _subtask(),
+        *_subtask(),
         *_true("task_matches", "is_english", "is_chinese", "points_match"),
         _within("per_image", 3, 7),
     ]
@@ -89,7 +91,7 @@ def _edits(settings: Settings) -> list[Rule]:
     return [
         *_unique("edit_id"),
         *_present("instruction_id", "image_id", "editor", "seed"),
-        _subtask(),
+        *_subtask(),
         *_true("same_size", "multiple_of_16", "decodes"),
     ]
 
@@ -98,7 +100,7 @@ def _verified(settings: Settings) -> list[Rule]:
     return [
         *_unique("edit_id"),
         *_present("confidence", "verifier_version"),
-        _subtask(),
+        *_subtask(),
         _within("confidence", 0.0, 1.0),
         *_true("consistent", "is_english", "is_chinese", "finite_evidence"),
     ]
@@ -111,6 +113,7 @@ def _release(settings: Settings) -> list[Rule]:
         "dirty_subtasks",
         "wrong_language",
         "missing_files",
+        "unreadable_files",
         "wrong_schema",
         "miscounted_files",
         "undecodable",
@@ -122,7 +125,7 @@ def _scores(settings: Settings) -> list[Rule]:
     metrics = ("instruction_following", "non_edit_consistency", "visual_quality", "overall")
     return [
         *_unique("key"),
-        _subtask(),
+        *_subtask(),
         *_present(*metrics),
         *(_within(metric, 0.0, 10.0) for metric in (*metrics, "reasoning_accuracy")),
         *_true("reasoning_scored", "overall_is_geometric_mean"),
