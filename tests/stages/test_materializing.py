@@ -1,0 +1,82 @@
+"""The assets through Dagster: data versions, counts, previews, checks."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+from backends import CALLS, write_photographs
+from worlds import World
+
+from sensors.requests import announce
+from unicedit_assets.pipeline.intake import register_source
+from unicedit_assets.pipeline.stage import Ref
+
+
+@pytest.fixture
+def known(world: World) -> World:
+    """A world whose shards Dagster knows."""
+    announce(world.project(), world.instance)
+    return world
+
+
+def metadata(world: World, ref: Ref) -> dict[str, object]:
+    """Materialize one partition and return its metadata as plain values."""
+    result = world.execute(ref)
+    assert result.success
+    (event,) = result.asset_materializations_for_node(ref.stage)
+    assert event.tags is not None
+    manifest = world.project().require(ref)
+    assert event.tags["dagster/data_version"] == manifest.fingerprint
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_what_is_there_is_not_made_again_and_shows_the_same_facts(known: World) -> None:
+    CALLS.clear()
+    found = metadata(known, Ref("edits", "s00001/classical"))
+    counts = known.project().require(Ref("edits", "s00001/classical")).counts
+    assert CALLS.total() == 0
+    assert found["recomputed"] is False
+    assert found["dagster/row_count"] == found["accepted"] == counts.accepted
+    assert found["failed"] == found["reason/editor_failed"] == counts.failed > 0
+    assert found["accepted_share"] == counts.accepted / counts.inputs
+    assert str(found["preview"]).count("data:image/webp;base64,") >= 2
+
+
+@pytest.mark.slow
+def test_a_new_shard_goes_through_all_six_stages(known: World) -> None:
+    project = known.project()
+    register_source(project, str(write_photographs(known.home / "photographs", [90, 91])))
+    announce(project, known.instance)
+    for ref in (
+        Ref("raw_images", "s00002"),
+        Ref("instructions", "s00002"),
+        Ref("edits", "s00002/classical"),
+        Ref("verified_edits", "s00002/classical"),
+        Ref("unicedit_10m", "test"),
+        Ref("unicbench_scores", "identity/cn"),
+    ):
+        found = metadata(known, ref)
+        assert found["recomputed"] is (ref.stage != "unicbench_scores")
+
+
+def test_a_run_before_its_inputs_says_what_to_run_first(known: World) -> None:
+    project = known.project()
+    register_source(project, str(write_photographs(known.home / "photographs", [90])))
+    announce(project, known.instance)
+    result = known.execute(Ref("instructions", "s00002"))
+    assert not result.success
+    (event,) = result.get_step_failure_events()
+    assert "raw_images/s00002 has not been made" in str(event.step_failure_data.error)
+
+
+def test_the_checks_of_a_partition_are_recorded_with_its_run(known: World) -> None:
+    result = known.execute(Ref("instructions", "s00000"))
+    found = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
+    assert found["instructions_sound"]
+    assert found["instructions_conserved"]
+    assert set(found) == {f"instructions_{k}" for k in ("sound", "conserved", "rates", "balance")}
+    project = known.project()
+    manifest = project.require(Ref("instructions", "s00000"))
+    assert {check.name for check in project.ledger.checks(manifest)} == set(found)
+    keys = {dg.AssetCheckKey(dg.AssetKey("instructions"), name) for name in found}
+    assert {each.asset_check_key for each in result.get_asset_check_evaluations()} == keys
