@@ -1,0 +1,223 @@
+"""Settings: every field is classed, identity fields count and runtime fields do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from backends import write_photographs
+from lakes import open_scripted, prepared, reopened
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from resources.embedded import embedded_backends
+from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.settings import (
+    SETTINGS_FILE,
+    Settings,
+    SettingsError,
+    StageSettings,
+    settings_text,
+)
+
+
+def role_of(info: FieldInfo) -> object:
+    return (
+        (info.json_schema_extra or {}).get("role")
+        if isinstance(info.json_schema_extra, dict)
+        else None
+    )
+
+
+def models_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and every model below it."""
+    yield model
+    for info in model.model_fields.values():
+        for kind in (info.annotation, *get_args(info.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from models_in(kind)
+
+
+FIELDS = {
+    f"{model.__name__}.{name}": info
+    for model in models_in(Settings)
+    for name, info in model.model_fields.items()
+    if not (isinstance(info.annotation, type) and issubclass(info.annotation, StageSettings))
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_classed_and_described(name: str) -> None:
+    assert role_of(FIELDS[name]) in ("identity", "runtime"), f"class {name}"
+    assert FIELDS[name].description
+
+
+def test_nested_fields_are_seen() -> None:
+    assert {"FaultSettings.rate", "EditsSettings.faults", "Settings.workers"} <= set(FIELDS)
+
+
+# Another value for each identity field, and the first stage that it must reach.
+IDENTITY: dict[str, tuple[Any, str]] = {
+    "raw_images.max_pixels": (1_000_000, "raw_images"),
+    "raw_images.min_side": (300, "raw_images"),
+    "raw_images.max_crop": (0.3, "raw_images"),
+    "raw_images.duplicate_distance": (3, "raw_images"),
+    "raw_images.min_sharpness": (1.0, "raw_images"),
+    "raw_images.min_entropy": (1.0, "raw_images"),
+    "raw_images.safety": ("opennsfw", "raw_images"),
+    "raw_images.max_unsafe": (0.7, "raw_images"),
+    "raw_images.licence": ("CC0", "raw_images"),
+    "instructions.per_image": (5, "instructions"),
+    "instructions.quotas": ({"Lens Zooming": 1.0}, "instructions"),
+    "instructions.seed": (1, "instructions"),
+    "edits.language": ("cn", "edits"),
+    "edits.seed": (1, "edits"),
+    "verified_edits.verifier": ("scripted-2", "verified_edits"),
+    "unicedit_10m.max_per_subtask": (9, "unicedit_10m"),
+    "unicedit_10m.rows_per_file": (9, "unicedit_10m"),
+    "unicedit_10m.row_group_bytes": (9, "unicedit_10m"),
+    "unicedit_10m.duplicate_distance": (3, "unicedit_10m"),
+    "unicbench_scores.per_image": (3, "unicbench_scores"),
+    "unicbench_scores.seed": (1, "unicbench_scores"),
+}
+
+RUNTIME: dict[str, Any] = {
+    "lake": "elsewhere",
+    "source": "elsewhere",
+    "shard_size": 77,
+    "holdout": 3,
+    "workers": 5,
+    **{f"{stage}.chunk": 77 for stage in (*PIPELINE, "checks")},
+    "checks.max_reject_rate": 0.11,
+    "checks.max_failure_rate": 0.011,
+    "checks.quota_factor": 7.0,
+}
+
+# These reach the fingerprints through the backends that they configure.
+BY_BACKEND = {"profile", "edits.faults", "unicbench_scores.planted_rate"}
+
+
+def dotted(role: str) -> set[str]:
+    """Return all fields of a role as they are named in unicedit.toml."""
+    found = set()
+    for name, info in Settings.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, StageSettings):
+            found |= {f"{name}.{n}" for n, i in kind.model_fields.items() if role_of(i) == role}
+        elif role_of(info) == role:
+            found.add(name)
+    return found
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    stage, _, field = name.rpartition(".")
+    return {stage: {field: value}} if stage else {field: value}
+
+
+def fingerprints(project: Project) -> dict[str, str]:
+    return {stage: project.spec(project.refs(stage)[0]).fingerprint for stage in PIPELINE}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    top = tmp_path_factory.mktemp("settings")
+    return prepared(open_scripted(top), write_photographs(top / "photographs", range(5)))
+
+
+def test_the_tables_here_name_every_field() -> None:
+    assert set(IDENTITY) | BY_BACKEND == dotted("identity")
+    assert set(RUNTIME) == dotted("runtime")
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+def test_an_identity_field_changes_its_stage_and_none_before(project: Project, name: str) -> None:
+    value, first = IDENTITY[name]
+    before, after = fingerprints(project), fingerprints(reopened(project, nested(name, value)))
+    changed = [stage for stage in PIPELINE if before[stage] != after[stage]]
+    order = [stage for stage in PIPELINE if stage in changed]
+    assert first in changed
+    if first != "unicbench_scores":
+        assert order[0] == first
+
+
+@pytest.mark.parametrize("name", RUNTIME)
+def test_a_runtime_field_changes_no_fingerprint(project: Project, name: str) -> None:
+    assert fingerprints(reopened(project, nested(name, RUNTIME[name]))) == fingerprints(project)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage", "partition"),
+    [
+        ({"edits": {"faults": {"rate": 0.5}}}, "edits", "s00000/classical"),
+        ({"edits": {"faults": {"rate": 0.0}}}, "edits", "s00000/classical"),
+        ({"edits": {"faults": {"mix": {"no_edit": 1.0}}}}, "edits", "s00000/classical"),
+        ({"unicbench_scores": {"planted_rate": 0.5}}, "unicbench_scores", "classical-faulty/en"),
+    ],
+)
+def test_fault_settings_reach_the_fingerprint_of_the_editor_that_plants_them(
+    project: Project, changes: dict[str, Any], stage: str, partition: str
+) -> None:
+
+    found = set()
+    for each in ({}, changes):
+        settings = Settings.model_validate(
+            {
+                **each,
+                "verified_edits": {"verifier": next(iter(embedded_backends(Settings()).verifiers))},
+            }
+        )
+        embedded = replace(
+            project, settings=settings, backends=embedded_backends(settings), _specs={}
+        )
+        found.add(embedded.spec(Ref(stage, partition)).fingerprint)
+    assert len(found) == 2
+
+
+def test_the_written_file_is_read_back_and_shows_every_field(tmp_path: Path) -> None:
+    changed = {"shard_size": 7, "raw_images.licence": 'CC "0"', "edits.faults": {"rate": 0.5}}
+    text = settings_text(changed)
+    (tmp_path / "unicedit.toml").write_text(text)
+    settings = Settings.load(tmp_path)
+    assert settings.shard_size == 7
+    assert settings.raw_images.licence == 'CC "0"'
+    assert settings.edits.faults.rate == 0.5
+    for name in dotted("identity") | dotted("runtime"):
+        assert f"{name.rpartition('.')[2]} = " in text
+
+
+def test_the_defaults_in_the_file_are_the_defaults(tmp_path: Path) -> None:
+    text = settings_text({})
+    (tmp_path / "unicedit.toml").write_text(text)
+    assert Settings.load(tmp_path) == Settings()
+    # Uncommented, they say the same.
+    lines = [line.removeprefix("# ") if " = " in line else line for line in text.splitlines()]
+    lines = [line for line in lines if not line.endswith("# none")]
+    lines = ["" if line.startswith("#") else line for line in lines]
+    (tmp_path / "unicedit.toml").write_text("\n".join(lines))
+    assert Settings.load(tmp_path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("shard_size = ", "is not TOML"),
+        ("shards = 3", "shards: Extra inputs"),
+        ("shard_size = 0", "shard_size: Input should be greater"),
+        ("[instructions]\nper_image = 9", "instructions.per_image: Input should be less"),
+        ('[instructions]\nquotas = {"Colour" = 1.0}', "quotas: not a subtask: 'Colour'"),
+        ('[instructions]\nquotas = {"Lens Zooming" = -1.0}', "weights are at least 0"),
+        ('[instructions]\nquotas = {"Lens Zooming" = 0.0}', "one is positive"),
+        ("[edits]\nfaults = {rate = 2.0}", "edits.faults.rate: Input should be less"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "unicedit.toml").write_text(text)
+    with pytest.raises(SettingsError, match=SETTINGS_FILE.replace(".", "[.]")) as caught:
+        Settings.load(tmp_path)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
