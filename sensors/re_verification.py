@@ -8,8 +8,9 @@ verifier after a promotion; a comparison cannot.
 import dagster as dg
 
 from resources.project import ProjectResource
-from sensors.requests import announce, requests_for
+from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
+from unicedit_assets.partitions import sync_partitions
 from unicedit_assets.pipeline.pending import State, standing
 
 MAX_REQUESTS = 20
@@ -35,7 +36,7 @@ def re_verification(
     ]
     if not stale:
         return dg.SkipReason("every verified shard is by the current verifier")
-    announce(opened, context.instance)
+    sync_partitions(opened, context.instance)
     requests = list(requests_for(opened, context.instance, stale, MAX_REQUESTS))
     if not requests:
         return dg.SkipReason(f"{len(stale)} stale shards are under way or have failed repeatedly")

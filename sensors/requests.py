@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from unicedit_assets.jobs import job_name
-from unicedit_assets.partitions import RELEASES, SHARDS, dagster_key
+from unicedit_assets.partitions import dagster_key
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 
@@ -14,23 +14,6 @@ _FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagste
 
 # A partition that failed this often under the same settings waits for a person.
 MAX_ATTEMPTS = 3
-
-
-def announce(project: Project, instance: dg.DagsterInstance) -> None:
-    """Make Dagster know every registered shard and release.
-
-    Whoever registers on the command line does not tell Dagster, and a request for a partition that
-    it does not know fails the whole tick.
-    """
-    for definition, names in (
-        (SHARDS, project.registry.shards()),
-        (RELEASES, project.registry.releases()),
-    ):
-        name = str(definition.name)
-        known = set(instance.get_dynamic_partitions(name))
-        new = [each for each in names if each not in known]
-        if new:
-            instance.add_dynamic_partitions(name, new)
 
 
 def requests_for(

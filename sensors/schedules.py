@@ -7,8 +7,9 @@ must leave room for what people launch by hand.
 import dagster as dg
 
 from resources.project import ProjectResource
-from sensors.requests import announce, requests_for
+from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
+from unicedit_assets.partitions import sync_partitions
 from unicedit_assets.pipeline.pending import State, standing
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
@@ -46,7 +47,7 @@ def backfill_of(stage: str) -> dg.ScheduleDefinition:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         opened = project.open()
         refs = makeable(opened, stage)
-        announce(opened, context.instance)
+        sync_partitions(opened, context.instance)
         requests = list(requests_for(opened, context.instance, refs, MAX_REQUESTS))
         return requests or dg.SkipReason(f"nothing of {stage} is missing and ready")
 

@@ -7,7 +7,7 @@ import pytest
 from backends import CALLS, write_photographs
 from worlds import World
 
-from sensors.requests import announce
+from unicedit_assets.partitions import sync_partitions
 from unicedit_assets.pipeline.intake import register_source
 from unicedit_assets.pipeline.stage import Ref
 
@@ -15,7 +15,7 @@ from unicedit_assets.pipeline.stage import Ref
 @pytest.fixture
 def known(world: World) -> World:
     """A world whose shards Dagster knows."""
-    announce(world.project(), world.instance)
+    sync_partitions(world.project(), world.instance)
     return world
 
 
@@ -46,7 +46,7 @@ def test_what_is_there_is_not_made_again_and_shows_the_same_facts(known: World) 
 def test_a_new_shard_goes_through_all_six_stages(known: World) -> None:
     project = known.project()
     register_source(project, str(write_photographs(known.home / "photographs", [90, 91])))
-    announce(project, known.instance)
+    sync_partitions(project, known.instance)
     for ref in (
         Ref("raw_images", "s00002"),
         Ref("instructions", "s00002"),
@@ -62,7 +62,7 @@ def test_a_new_shard_goes_through_all_six_stages(known: World) -> None:
 def test_a_run_before_its_inputs_says_what_to_run_first(known: World) -> None:
     project = known.project()
     register_source(project, str(write_photographs(known.home / "photographs", [90])))
-    announce(project, known.instance)
+    sync_partitions(project, known.instance)
     result = known.execute(Ref("instructions", "s00002"))
     assert not result.success
     (event,) = result.get_step_failure_events()
