@@ -165,6 +165,30 @@ def promote_verifier(
 
 
 @app.command()
+def truth(
+    seed: Annotated[int, typer.Option(help="Decides photographs, instructions and faults.")] = 1,
+    edits: Annotated[int, typer.Option(min=1, help="Edits to plant and judge.")] = 2000,
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder of photographs; default: a public package's.")
+    ] = None,
+    top: Annotated[Path, typer.Option(help="Where photographs and result go.")] = Path("demo"),
+) -> None:
+    """Measure the verifier: plant faults into real edits and count what it finds.
+
+    Prints precision and recall with 95 % Wilson intervals per fault kind and subtask; the last
+    line is the path of the same as JSON. Exit code 1 when a bar is missed.
+    """
+    from unicedit_assets.cli.photographs import fetch
+    from unicedit_assets.truth.__main__ import main as measure
+
+    folder = photos or fetch(top / "photographs").folder
+    top.mkdir(parents=True, exist_ok=True)
+    out = top / f"truth-{seed}.json"
+    arguments = ["--photos", str(folder), "--seed", str(seed), "--edits", str(edits)]
+    raise typer.Exit(measure([*arguments, "--out", str(out)]))
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
     home: HomeOption = _HOME,
