@@ -89,7 +89,7 @@ class Rejected:
     detail: str
 
 
-class _Refusal(Exception):  # noqa: N818 (it carries a verdict, it is not an error)
+class _Refusal(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.rejected = Rejected(reason, detail)

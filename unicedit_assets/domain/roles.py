@@ -2,7 +2,8 @@
 
 A backend may be a few lines of numpy or a 20B diffusion model behind a server; the stages only know
 these. ``identity`` is everything that can change a backend's answer (model, revision, settings,
-prompt hashes) as JSON; it enters fingerprints. Images are ``uint8`` arrays of shape (H, W, 3), sRGB.
+prompt hashes) as JSON; it enters fingerprints and has at least ``name`` and ``version``. Images
+are ``uint8`` arrays of shape (H, W, 3), sRGB.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Survey:
 
     Attributes:
         subtasks: the subtasks that make sense for this photograph.
-        notes: JSON that the same instructor reads back in ``write`` (measured regions and the like).
+        notes: JSON that the same instructor reads back in ``write`` (measured regions and so on).
     """
 
     subtasks: tuple[str, ...]
@@ -91,7 +92,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Edited:
-    """An editor's answer: pixels of the source's size, and hidden truth where the editor knows it."""
+    """An editor's answer: pixels of the source's size, and hidden truth where it is known."""
 
     pixels: Pixels
     truth: Planted | None = None

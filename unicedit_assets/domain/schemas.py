@@ -1,4 +1,4 @@
-"""The Arrow schemas of the tables that stages commit to the lake; everything imports them from here.
+"""The Arrow schemas of the tables that stages commit to the lake, in one place.
 
 Columns named ``image`` or ``*_image`` hold encoded pictures and are never read by the catalogue.
 ``evidence``, ``detail_json`` and the like hold canonical JSON text.

@@ -1,4 +1,4 @@
-"""UnicBench's arithmetic: a sample's overall score, and means that never count the unscored as zero.
+"""UnicBench's arithmetic: overall scores, and means that never count the unscored as zero.
 
 Paper, evaluation section: a sample's overall is the geometric mean of its metrics (IF, NC, VQ, and
 RA for Reasoning Editing); a model's figure is the mean over samples, per language, task, subtask.

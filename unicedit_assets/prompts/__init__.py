@@ -1,4 +1,4 @@
-"""Versioned prompt texts. A prompt is loaded with its sha256, which travels with every row it made."""
+"""Versioned prompt texts, loaded with their sha256, which travels with every row they made."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     description="Each instruction carried out on its photograph by one editor; "
     "same size as the source.",
 )
-def edits(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+def edits(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> dg.MaterializeResult[None]:
     """Carry out the instructions of one shard with one editor."""
     return materialize(context, project, "edits")

@@ -17,6 +17,8 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     description="Source files taken in: upright, sRGB, cropped to the nearest preferred size, "
     "hashed, measured. Everything refused is a row with a reason.",
 )
-def raw_images(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+def raw_images(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> dg.MaterializeResult[None]:
     """Take in the photographs of one shard."""
     return materialize(context, project, "raw_images")
