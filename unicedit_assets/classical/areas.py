@@ -49,8 +49,11 @@ def _nearest(points: Floats, centres: Floats) -> NDArray[np.int64]:
 
 def colour_areas(lab: Floats, names: Names) -> tuple[Region, ...]:
     """Return the coherent, single-coloured areas that colour and place single out."""
-    smooth = np.stack([cv2.medianBlur(np.ascontiguousarray(lab[..., i]), 5) for i in range(3)], -1)
-    clustered = clustered_names(np.asarray(smooth, np.float32))
+    # The median filter is an order of magnitude faster on bytes.
+    scale, zero = np.array([2.55, 1, 1], np.float32), np.array([0, 128, 128], np.float32)
+    levels = np.clip(lab * scale + zero, 0, 255).astype(np.uint8)
+    smooth = np.asarray((cv2.medianBlur(levels, 5) - zero) / scale, np.float32)
+    clustered = clustered_names(smooth)
     words = np.asarray(cv2.medianBlur(clustered, 5), np.uint8)
     found = []
     for word in range(len(colours.WORDS)):

@@ -31,7 +31,7 @@ class Damaged:
 def _small_lab(image: Pixels) -> Floats:
     scale = min(1.0, MEASURE_SIDE / max(image.shape[:2]))
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return colours.to_lab(
+    return colours.to_lab_coarse(
         np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     )
 

@@ -18,6 +18,9 @@ from unicedit_assets.classical.masks import Box, Mask
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.roles import EditorError, Pixels
 
+# Misfit (Lab units) beyond which a copied neighbourhood is seen to be a copy.
+WORST_FIT = 20.0
+
 
 class Offset(NamedTuple):
     """A displacement in pixels and how badly its neighbourhood fits (Lab units)."""
@@ -98,7 +101,7 @@ def plate(scene: Scene, mask: Mask, spread: int = 2) -> Pixels:
     """
     hole = masks.grown(mask, spread)
     offset = best_offset(scene.lab, hole)
-    if offset is None:
+    if offset is None or offset.cost > WORST_FIT:
         raise EditorError("nothing in the picture can fill the place of the object")
     alpha = masks.feathered(masks.grown(hole, 1), scene.width, scene.height, 4)
     x0, y0, x1, y1 = masks.box_of(alpha > 0)

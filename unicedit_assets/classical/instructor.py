@@ -28,7 +28,7 @@ class ClassicalInstructor:
             The editor must use the same.
     """
 
-    def __init__(self, choices: int = 4, finder: SubjectFinder | None = None) -> None:
+    def __init__(self, choices: int = 3, finder: SubjectFinder | None = None) -> None:
         self._choices = choices
         self._finder = finder
 

@@ -87,7 +87,7 @@ def _promising(boxes: set[Box], lab: Floats) -> list[Box]:
         apart = float(np.linalg.norm(inner / own - (outer - inner) / (both - own)))
         if apart > 8:
             ranked.append((-apart, box))
-    return [box for _, box in sorted(ranked)]
+    return [box for _, box in sorted(ranked)[: 3 * MOST_CANDIDATES]]
 
 
 def _ridge_boxes(lab: Floats) -> set[Box]:
@@ -186,7 +186,7 @@ def _gated(
     whole = lab.shape[0] * lab.shape[1]
     stands = int(mask[-3:].any(0).sum()) > 0.4 * box.width
     reaches = box.x0 < 3 or box.y0 < 3 or box.x1 > mask.shape[1] - 3 or stands
-    thin = max(box.width / box.height, box.height / box.width) > 5
+    thin = max(box.width / box.height, box.height / box.width) > 3.6
     if reaches or thin or not OBJECT_SHARES[0] <= size / whole <= OBJECT_SHARES[1]:
         return None
     rim = masks.grown(mask, 1) & ~masks.shrunk(mask, 1)

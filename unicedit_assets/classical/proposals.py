@@ -138,7 +138,7 @@ def extractions(scene: Scene) -> Iterator[Intent]:
         if region is not None:
             for ground in _other_grounds(region):
                 yield Intent("extract", {"kind": region.kind, "ground": ground})
-    compact = [r for r in _sure(scene.areas, 0.03) if _is_thing(r)]
+    compact = [r for r in _sure(scene.areas, 0.035) if _is_thing(r)]
     for region in [*_sure(scene.objects, 0.004), *compact]:
         for ground in _other_grounds(region):
             yield Intent("extract_named", {**named(region), "ground": ground})
@@ -147,7 +147,7 @@ def extractions(scene: Scene) -> Iterator[Intent]:
 def _is_thing(area: Region) -> bool:
     """Tell whether an area is as whole and free-standing as a thing."""
     free = masks.border_share(area.mask) < 0.06
-    return free and area.share < 0.4 and area.purity >= 0.6 and masks.solidity(area.mask) > 0.7
+    return free and area.share < 0.4 and area.purity >= 0.6 and masks.solidity(area.mask) > 0.75
 
 
 def _other_grounds(region: Region) -> list[str]:

@@ -82,12 +82,16 @@ def _sky_gates(mask: Mask, lab: Floats) -> bool:
     share = float(mask.mean())
     if not 0.1 < share < 0.8 or mask[:4].mean() < 0.97 or mask[-4:].mean() > 0.02:
         return False
+    line = mask.sum(0) / mask.shape[0]
+    if np.ptp(line) > 0.48 or np.abs(np.diff(line)).mean() > 0.0032:
+        return False
     inside, ground = lab[mask].mean(0), lab[~mask].mean(0)
     edges = edge_strength(lab)
     rim = mask & ~masks.shrunk(mask, 1)
     rim[:, :2] = rim[:, -2:] = rim[:2] = False
     if (cv2.dilate(edges, masks.disc(3))[rim] > 2.5).mean() < 0.9:
         return False
-    smooth = float(edges[masks.shrunk(mask, 4)].mean()) < 0.7 * float(edges[~mask].mean())
+    calm = float(edges[masks.shrunk(mask, 4)].mean())
+    smooth = calm < 1.7 and calm < 0.7 * float(edges[~mask].mean())
     fitting = colours.name_of(inside) not in ("green", "brown", "red", "black")
     return smooth and fitting and bool(inside[0] > ground[0] + 6)

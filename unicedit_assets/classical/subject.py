@@ -35,16 +35,21 @@ class PlainGroundSubject:
         if uneven > 7:
             return None
         edges = edge_strength(lab)
-        best, best_sharp = None, 3.0
+        best, best_sharp = None, 2.2
         # The level whose outline runs along the sharpest edges is where the subject ends.
         for level in (11, 15, 20, 26, 33):
             subject = self._largest(off > max(level, 2 * uneven))
             if subject is None:
                 continue
-            sharp = float(np.quantile(edges[_inner_rim(subject)], 0.3))
+            sharp = float(np.quantile(edges[_inner_rim(subject)], 0.15))
             if sharp > best_sharp and self._clean(subject, off > max(level, 14)):
                 best, best_sharp = subject, sharp
-        return best
+        return best if best is not None and self._set_off(best, edges) else None
+
+    def _set_off(self, subject: Mask, edges: Floats) -> bool:
+        """Tell whether the ground is plain, or the subject so compact that texture cannot be it."""
+        ground = float(edges[~masks.grown(subject, 5)].mean())
+        return ground < 1.4 or masks.solidity(subject) > 0.92
 
     def _largest(self, away: Mask) -> Mask | None:
         parts = list(components(masks.opened(masks.closed(away, 2), 2), 60))

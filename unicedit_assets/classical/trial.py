@@ -21,7 +21,7 @@ _WHOLE = {
     "scenario": 9.0,
 }
 # Least share of the picture that changes clearly (CIE76 > 12) for local edits.
-_LOCAL = {"write": 0.003, "remove": 0.0006, "move": 0.001, "duplicate": 0.0006, "resize": 0.0006}
+_LOCAL = {"write": 0.003, "remove": 0.001, "move": 0.001, "duplicate": 0.0006, "resize": 0.0006}
 _LOCAL_DEFAULT = 0.002
 
 # Least spread (CIE Lab, any channel) of what a zoom shows: not an empty sky.
@@ -36,7 +36,7 @@ def passes(scene: Scene, intent: Intent, seed: int = 0) -> bool:
     if intent.operation == COMPOUND:
         return _both_pass(scene, intent, seed)
     try:
-        after = colours.to_lab(perform(scene, intent, seed))
+        after = colours.to_lab_coarse(perform(scene, intent, seed))
     except EditorError:
         return False
     change = colours.distance(after, scene.lab)
