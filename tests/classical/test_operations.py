@@ -73,8 +73,9 @@ def some_of_each(image: Pixels) -> list[Intent]:
     ]
 
 
-def test_results_do_not_depend_on_the_number_of_threads() -> None:
-    image = landscape()
+@pytest.mark.parametrize("picture", [landscape, sea])
+def test_results_do_not_depend_on_the_number_of_threads(picture) -> None:
+    image = picture()
     intents = some_of_each(image)
     before = cv2.getNumThreads()
     try:

@@ -43,8 +43,10 @@ def clustered_names(lab: Floats, clusters: int = 9, rounds: int = 8) -> Names:
 
 def _nearest(points: Floats, centres: Floats) -> NDArray[np.int64]:
     """Return the index of the nearest centre of each point."""
-    costs = (centres * centres).sum(1) - 2 * points @ centres.T
-    return np.asarray(costs.argmin(1), np.int64)
+    # Term by term: a matrix product may round differently with other thread counts.
+    x, y, z = (np.ascontiguousarray(points[:, channel]) for channel in range(3))
+    costs = np.stack([float(c @ c) - 2 * (x * c[0] + y * c[1] + z * c[2]) for c in centres])
+    return np.asarray(costs.argmin(0), np.int64)
 
 
 def colour_areas(lab: Floats, names: Names) -> tuple[Region, ...]:

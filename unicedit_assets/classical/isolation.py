@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unicedit_assets.classical import colours, masks
 from unicedit_assets.classical.colours import Floats, Names, edge_strength
+from unicedit_assets.classical.fitting import least_squares, surface
 from unicedit_assets.classical.masks import Box, Mask
 from unicedit_assets.classical.regions import Region, components, describe, unambiguous
 
@@ -150,10 +151,10 @@ def _plane(part: Floats, frame: Mask) -> Floats:
     known, values = basis[frame][::2], part[frame][::2]
     keep = np.ones(len(values), np.bool_)
     for _ in range(2):
-        fit = np.linalg.lstsq(known[keep], values[keep], rcond=None)[0]
-        off = colours.distance(values, np.asarray(known @ fit, np.float32))
+        fit = least_squares(known[keep], values[keep])
+        off = colours.distance(values, surface(known, fit))
         keep = off <= np.quantile(off, 0.8)
-    return np.asarray(basis @ fit, np.float32)
+    return surface(basis, fit)
 
 
 def _stand_out(lab: Floats, box: Box, edges: Floats) -> _StandOut | None:

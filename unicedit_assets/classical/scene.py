@@ -97,14 +97,6 @@ class Scene:
     def _region(self, kind: str, mask: Mask | None) -> Region | None:
         return None if mask is None else describe(kind, mask, self.lab, self.names)
 
-    @cached_property
-    def unevenness(self) -> Floats:
-        """Local standard deviation of Lab at analysis scale; low where things can be put."""
-        side = max(5, round(0.05 * max(self.lab.shape[:2]))) | 1
-        mean = cv2.blur(self.lab, (side, side))
-        square = cv2.blur(self.lab * self.lab, (side, side))
-        return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0).sum(-1)), np.float32)
-
     def of_kind(self, kind: str) -> tuple[Region, ...]:
         """Return the regions of a kind, the likeliest first."""
         if kind == "area":

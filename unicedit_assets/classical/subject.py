@@ -8,6 +8,7 @@ import numpy as np
 
 from unicedit_assets.classical import colours, masks
 from unicedit_assets.classical.colours import Floats, edge_strength
+from unicedit_assets.classical.fitting import least_squares, surface
 from unicedit_assets.classical.masks import Mask
 from unicedit_assets.classical.regions import components
 from unicedit_assets.domain.roles import Pixels
@@ -66,11 +67,10 @@ class PlainGroundSubject:
         known, values = basis[frame][::5], lab[frame][::5]
         keep = np.ones(len(values), np.bool_)
         for share in (0.75, 0.7, 0.65, 0.65):
-            fit = np.linalg.lstsq(known[keep], values[keep], rcond=None)[0]
-            apart = colours.distance(values, np.asarray(known @ fit, np.float32))
+            fit = least_squares(known[keep], values[keep])
+            apart = colours.distance(values, surface(known, fit))
             keep = apart <= np.quantile(apart, share)
-        surface = np.asarray(basis @ fit, np.float32)
-        return colours.distance(lab, surface), float(np.quantile(apart, 0.6))
+        return colours.distance(lab, surface(basis, fit)), float(np.quantile(apart, 0.6))
 
     def _clean(self, subject: Mask, away: Mask) -> bool:
         share = float(subject.mean())
