@@ -47,12 +47,12 @@ class Detail:
     widening: float
 
 
-def _tiles(plane: Plane) -> NDArray[np.float32]:
-    """Return tiles as rows: (count, _TILE * _TILE)."""
-    rows, columns = plane.shape[0] // _TILE, plane.shape[1] // _TILE
-    cut = plane[: rows * _TILE, : columns * _TILE]
+def _tiles(plane: Plane, side: int = _TILE) -> NDArray[np.float32]:
+    """Return square tiles as rows: (count, side * side)."""
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    cut = plane[: rows * side, : columns * side]
     return np.asarray(
-        cut.reshape(rows, _TILE, columns, _TILE).swapaxes(1, 2).reshape(rows * columns, -1),
+        cut.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows * columns, -1),
         np.float32,
     )
 
@@ -113,10 +113,10 @@ def _step_share(window: Plane, axis: int) -> float:
     return float(np.sort(step)[-(len(step) // 6) :].sum() / max(float(step.sum()), 1e-6))
 
 
-def palette_size(image: Pixels) -> int:
-    """Return the number of levels that hold 99 % of the red channel: few in quantised art."""
+def palette_size(image: Pixels, share: float = 0.99) -> int:
+    """Return the number of levels that hold a share of the red channel: few in flat art."""
     counts = np.sort(np.bincount(image[..., 0].ravel(), minlength=256))[::-1]
-    return int(np.searchsorted(np.cumsum(counts), 0.99 * counts.sum())) + 1
+    return int(np.searchsorted(np.cumsum(counts), share * counts.sum())) + 1
 
 
 def grain_of(gray: Plane) -> float:
@@ -134,8 +134,17 @@ class _Bands:
 
 
 def _bands(gray: Plane) -> _Bands:
-    soft, slow = blur(gray, 1.4), blur(gray, 4.0)
-    return _Bands(_tiles(gray - soft), _tiles(soft - slow), _tiles(slow - blur(slow, 9.0)))
+    """Split the tiles' structure at about 1.4, 4 and 9 pixels; the slow bands at half size."""
+    rows, columns = gray.shape[0] // _TILE * _TILE, gray.shape[1] // _TILE * _TILE
+    cut = np.ascontiguousarray(gray[:rows, :columns])
+    half = cv2.resize(cut, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
+    half = np.asarray(half, np.float32)
+    slow = blur(np.asarray(half, np.float32), 2.0)
+    return _Bands(
+        _tiles(cut - blur(cut, 1.4)),
+        _tiles(np.asarray(half - slow, np.float32), _TILE // 2),
+        _tiles(np.asarray(slow - blur(slow, 4.5), np.float32), _TILE // 2),
+    )
 
 
 def _correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -182,15 +191,19 @@ def measure_detail(source: Plane, edited: Plane, ignore: Mask | None = None) -> 
 
 def black_box(source: Plane, edited: Plane) -> float:
     """Return the share of the picture inside the largest rectangle that newly turned black."""
-    lost = ((edited <= 2.0) & (source > 12.0)).astype(np.uint8)
-    dead = (edited <= 2.0).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(dead, connectivity=4)
+    before, after = source[::4, ::4], edited[::4, ::4]
+    dead = (after <= 2.0).astype(np.uint8)
+    height, width = dead.shape
+    if dead.mean() < 0.03:
+        return 0.0
+    kernel = np.ones((max(3, height // 5), max(3, width // 5)), np.uint8)
+    core = cv2.morphologyEx(dead, cv2.MORPH_OPEN, kernel, borderType=cv2.BORDER_CONSTANT)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=4)
     best = 0.0
     for label in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[label])
-        if area < 0.03 * dead.size or area < 0.9 * w * h:
-            continue
-        if lost[y : y + h, x : x + w].mean() > 0.3:
+        lost = before[y : y + h, x : x + w] > 30.0
+        if area >= 0.9 * w * h and lost.mean() > 0.2:
             best = max(best, area / dead.size)
     return best
 

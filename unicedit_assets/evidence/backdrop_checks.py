@@ -11,8 +11,9 @@ from unicedit_assets.evidence.colours import colour_gap, gap_plane, median_colou
 from unicedit_assets.evidence.comparison import Comparison
 from unicedit_assets.evidence.finding import Finding, ramp, worst
 from unicedit_assets.evidence.pair import Mask, Plane, blur
-from unicedit_assets.evidence.structure import grown, roughness, shrunk
+from unicedit_assets.evidence.structure import grain, grown, shrunk
 
+_SOFT_EDGE = 7
 _GROUNDS = {"white": (100.0, 0.0, 0.0), "black": (0.0, 0.0, 0.0)}
 
 
@@ -27,8 +28,8 @@ def _backdrop_scores(view: Comparison, ground: Mask) -> dict[str, float]:
     core = core if core.sum() > 200 else ground
     now = view.after[core]
     light, chroma = now[:, 0], np.hypot(now[:, 1], now[:, 2])
-    rough = roughness(np.ascontiguousarray(view.after[..., 0]), core)
-    calm = ramp(rough, 2.5, 1.0)
+    rough = grain(np.ascontiguousarray(view.after[..., 0]), core)
+    calm = ramp(rough, 2.0, 1.0)
     blue = float((gap_plane(now, "blue") < 14).mean())
     dark = float((light < 40).mean())
     warm = float(((now[:, 2] > 12) | (now[:, 1] > 14)).mean())
@@ -36,7 +37,7 @@ def _backdrop_scores(view: Comparison, ground: Mask) -> dict[str, float]:
     gray = float(((light > 45) & (chroma < 8)).mean())
     slow = [blur(np.ascontiguousarray(lab), 10.0)[core] for lab in (view.before, view.after)]
     near = float(np.median(np.linalg.norm(slow[0] - slow[1], axis=1)))
-    before = roughness(np.ascontiguousarray(view.before[..., 0]), core)
+    before = grain(np.ascontiguousarray(view.before[..., 0]), core)
     return {
         "white_studio": worst(ramp(white, 0.6, 0.85), calm),
         "sunset": worst(ramp(warm, 0.45, 0.7), calm, ramp(near, 4.0, 8.0)),
@@ -129,14 +130,17 @@ def _unmixed(view: Comparison, plain: Mask) -> Plane:
     share = np.clip(np.einsum("ijk,ijk->ij", second - first, toward) / length, 0.0, 1.0)
     off = second - first - share[..., None] * toward
     raw = np.sqrt(np.einsum("ijk,ijk->ij", off, off)) / np.float32(2.55)
-    return blur(np.asarray(raw, np.float32), 1.5)
+    to_end = np.minimum(share, 1.0 - share) * np.sqrt(length) / np.float32(2.55)
+    inner = grown(shrunk(np.asarray(to_end > 6.0), _SOFT_EDGE), _SOFT_EDGE)
+    return blur(np.asarray(np.maximum(raw, np.where(inner, to_end, 0.0)), np.float32), 1.5)
 
 
 def check_extract(view: Comparison, intent: Intent) -> Finding:
     """Check that what is named stands alone on the plain ground."""
     said = intent.slots
     plain = ground_share(view, said["ground"])
-    kept = ~grown(plain, 2)
+    stray = _unmixed(view, plain) if plain.any() else None
+    kept = ~grown(plain, 2) if stray is None else ~grown(plain, 2) & (stray < 8.0)
     share = float(plain.mean())
     conflicts = []
     if "place" in said and kept.any():
@@ -144,15 +148,15 @@ def check_extract(view: Comparison, intent: Intent) -> Finding:
             conflicts.append(f"what is left is not {said['place']}")
         if (
             colour_gap(median_colour(view.before, kept), said["colour"])
-            > view.settings.colour_margin
+            > view.settings.named_margin
         ):
             conflicts.append(f"what is left is not {said['colour']}")
     return Finding(
         intent.operation,
         dict(said),
-        worst(ramp(share, 0.2, 0.4), ramp(float(kept.mean()), 0.0005, 0.002)),
+        worst(ramp(share, 0.04, 0.12), ramp(float(kept.mean()), 0.0005, 0.002)),
         tuple(conflicts),
-        _unmixed(view, plain) if plain.any() else None,
+        stray,
         np.asarray(plain),
         {"plain_share": share},
     )

@@ -33,7 +33,9 @@ def _cell_names(lab: Lab) -> dict[str, list[str]]:
                 row * height // 3 : (row + 1) * height // 3,
                 column * width // 3 : (column + 1) * width // 3,
             ]
-            name = colour_name(median_colour(cell, np.ones(cell.shape[:2], bool)))
+            name = colour_name(
+                median_colour(cell[::4, ::4], np.ones(cell[::4, ::4].shape[:2], bool))
+            )
             found.setdefault(name, []).append(place_of((column + 0.5) / 3, (row + 0.5) / 3))
     return found
 

@@ -81,3 +81,11 @@ def median_colour(lab: NDArray[np.float32], mask: NDArray[np.bool_]) -> tuple[fl
         return (0.0, 0.0, 0.0)
     light, a, b = (float(v) for v in np.median(lab[mask], axis=0))
     return (light, a, b)
+
+
+def mean_colour(lab: NDArray[np.float32], mask: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Return the mean of the masked pixels; zeros for an empty mask."""
+    if not mask.any():
+        return (0.0, 0.0, 0.0)
+    light, a, b = (float(v) for v in lab[mask].mean(axis=0))
+    return (light, a, b)

@@ -15,6 +15,8 @@ from unicedit_assets.evidence.settings import EvidenceSettings
 from unicedit_assets.evidence.structure import kept_structure
 from unicedit_assets.evidence.tone import Grade, ToneFit, fit_tone, grade_of
 
+_ENOUGH_TILES = 9
+
 
 def distance(first: Lab, second: Lab) -> Plane:
     """Return the smoothed colour distance of two LAB pictures."""
@@ -98,6 +100,18 @@ class Comparison:
         return kept_structure(first, second, np.ones(first.shape, bool))
 
     @cached_property
+    def wiped(self) -> float:
+        """Share of the structured part of the source that shows no structure at all any more."""
+        rough = [
+            blur(np.abs(light - blur(light, 2.0)), 4.0)
+            for light in (np.ascontiguousarray(lab[..., 0]) for lab in (self.before, self.after))
+        ]
+        structured = rough[0] > 0.6
+        if structured.mean() < 0.02:
+            return 0.0
+        return float((rough[1][structured] < 0.04).mean())
+
+    @cached_property
     def slip(self) -> Slip:
         """The common small move of the content, from edges or, where clearer, other structure."""
         first, second = (np.ascontiguousarray(lab[..., 0]) for lab in (self.before, self.after))
@@ -106,8 +120,13 @@ class Comparison:
             slip = registration.find_slip(structure(first), structure(second))
             best = max(best, slip, key=lambda s: s.support * min(s.tiles, 24))
             if best.support >= 0.6 and best.tiles >= 24:
-                break
-        return best
+                return best
+        if best.tiles * best.support >= _ENOUGH_TILES:
+            return best
+        fine = registration.find_slip(
+            registration.edges(first), registration.edges(second), registration.FINE
+        )
+        return fine if fine.support * fine.tiles >= _ENOUGH_TILES else best
 
     @cached_property
     def view(self) -> View | None:

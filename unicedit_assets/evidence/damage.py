@@ -39,6 +39,8 @@ class Damage:
 
 
 _PALETTE = 20
+_DRAWN_GRAIN = 1.5  # dots and strokes are grain that was asked for
+_LOST_DETAIL = 1.25  # edges count as softer where fine contrast is lost as well
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def damage_of(view: Comparison, intent: Intent | None, laid: Plane | None) -> Da
         return Damage(9.0, True, ("the picture is blank",), {"blank": 1.0})
     reference = pair.gray_source if laid is None else laid
     detail = measure_detail(reference, pair.gray_edited, _ignored(view))
-    box = black_box(pair.gray_source, pair.gray_edited)
+    box = black_box(reference, pair.gray_edited)
     signs = _signs(view, intent, detail, box)
     worst = max(signs, key=lambda sign: sign.strength)
     return Damage(
@@ -91,11 +93,15 @@ def _signs(view: Comparison, intent: Intent | None, detail: Detail, box: float) 
         mosaic = 0.0
     if _asks(intent, "ground", "black"):
         box = 0.0
+    restyled = intent is not None and explain.restyles(intent)
+    grain = detail.grain / (settings.grain * (_DRAWN_GRAIN if restyled else 1.0))
     widening = detail.widening / settings.widening
+    if detail.kept < 0.6 and detail.likeness > 0.5:
+        widening *= _LOST_DETAIL
     if widening >= 1.0 and _other_view(view, intent):
         widening = 0.0
     return [
-        _Sign(detail.grain / settings.grain, "the picture is full of noise"),
+        _Sign(grain, "the picture is full of noise"),
         _Sign(detail.blocks / settings.blocks, "the picture shows compression blocks"),
         _Sign(mosaic, "the picture is a mosaic of blocks"),
         _Sign(widening, "the picture is blurred"),

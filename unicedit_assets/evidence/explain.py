@@ -39,6 +39,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
         "texture": paint_checks.check_texture,
         "write": paint_checks.check_write,
         "add": paint_checks.check_add,
+        "populate": paint_checks.check_populate,
         "background": backdrop_checks.check_background,
         "extract": backdrop_checks.check_extract,
         "extract_named": backdrop_checks.check_extract,
@@ -65,6 +66,13 @@ def restyles(intent: Intent) -> bool:
 def _to_rgb(lab: Lab) -> Pixels:
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
     return np.asarray(np.clip(rgb * 255 + 0.5, 0, 255), np.uint8)
+
+
+def knows(intent: Intent) -> bool:
+    """Tell whether there is a checker for what the text asks for."""
+    if intent.operation == COMPOUND:
+        return all(knows(step) for step in intent.steps)
+    return intent.operation in CHECKERS
 
 
 def check(view: Comparison, intent: Intent) -> Finding:

@@ -52,7 +52,8 @@ def _base_figures(view: Comparison) -> dict[str, float]:
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: float(v) for name, v in figures.items() if math.isfinite(v)}
+    """Return the finite figures, rounded so that no library's last bit shows."""
+    return {name: round(float(v), 4) for name, v in figures.items() if math.isfinite(v)}
 
 
 def _sure(margin: float) -> float:
@@ -83,7 +84,8 @@ def rule(view: Comparison, en: str, cn: str, intent: Intent | None) -> Ruling:
         room = view.settings.no_edit_area
         return Ruling(Reason.NO_EDIT, _sure(1 - view.changes.area / room), None, _finite(figures))
     slip = slipped(view, intent)
-    finding = None if intent is None else explain.check(view, intent)
+    known = intent is not None and explain.knows(intent)
+    finding = explain.check(view, intent) if intent is not None and known else None
     damage = damage_of(view, intent, None if finding is None else finding.laid)
     figures |= damage.figures
     if finding is not None:
@@ -164,10 +166,14 @@ class Stray:
 def _allowed(view: Comparison, finding: Finding) -> float:
     """Return the unexplained difference that an operation may leave anywhere."""
     names = {finding.operation, *(step.operation for step in finding.steps)}
-    if names & {"style", "scenario"}:
+    if "style" in names:
         return view.settings.stray_redrawn
+    if "scenario" in names:
+        return view.settings.stray_scenario
     if names & {"background"}:
         return view.settings.stray_backdrop
+    if len(names) > 1 and names & explain.VIEWS:
+        return 1.6 * view.settings.stray_change
     return view.settings.stray_change
 
 
@@ -177,9 +183,12 @@ def stray_of(view: Comparison, finding: Finding) -> Stray:
         return Stray(0.0, 0.0, 0.0)
     settings = view.settings
     change = _allowed(view, finding)
-    found = find_changes(finding.stray, change, settings.stray_area / 4, bridge=9)
+    least = settings.stray_area
+    if change in (settings.stray_redrawn, settings.stray_scenario, settings.stray_backdrop):
+        least = settings.stray_wide_area
+    found = find_changes(finding.stray, change, least / 4, bridge=9)
     if not found.regions:
         return Stray(0.0, 0.0, 0.0)
     weight = [r.area * ramp(r.strength, 0.0, 1.3 * change) for r in found.regions]
     top = found.regions[int(np.argmax(weight))]
-    return Stray(top.area, top.strength, max(weight) / settings.stray_area)
+    return Stray(top.area, top.strength, max(weight) / least)

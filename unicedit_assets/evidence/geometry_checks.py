@@ -22,6 +22,8 @@ _LEAST_ZOOM = 1.07
 _FACTOR_TOLERANCE = 0.08
 _DEGREES_TOLERANCE = 1.6
 _CUT_MARGIN = 0.3
+_RESAMPLED = 8.0
+_KEYSTONES = (0.12, 0.17, 0.21, 0.25)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def undone(view: Comparison, matrix: Matrix) -> Comparison:
     ones = np.full((height, width), 255, np.uint8)
     seen = cv2.warpPerspective(ones, inverse, (width, height), flags=cv2.INTER_LINEAR) > 250
     after = np.where(seen[..., None], back, view.small_before)
-    cut = replace(view.settings, place_margin=_CUT_MARGIN)  # the frame may cut the target
+    # The frame may cut the target, and resampling costs some detail.
+    cut = replace(view.settings, place_margin=_CUT_MARGIN, change=_RESAMPLED)
     return Comparison(view.pair, cut, after=np.asarray(after, np.uint8))
 
 
@@ -177,7 +180,29 @@ def shown_matrix(view: Comparison, intent: Intent) -> Matrix | None:
         return found.matrix
     if intent.operation in _WANTED:
         return _WANTED[intent.operation](view, intent)
+    if intent.operation == "perspective":
+        return _best_keystone(view)
     return None if found is None else found.matrix
+
+
+def _best_keystone(view: Comparison) -> Matrix | None:
+    """Return the keystone that agrees best, of a few sides and strengths; None when none does."""
+    height, width = view.pair.shape
+    frame = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    best: tuple[float, Matrix | None] = (0.3, None)
+    for amount in _KEYSTONES:
+        dx, dy = amount * width, amount * height
+        for corners in (
+            [(0, dy), (width, 0), (width, height), (0, height - dy)],
+            [(0, 0), (width, dy), (width, height - dy), (0, height)],
+            [(dx, 0), (width - dx, 0), (width, height), (0, height)],
+            [(0, 0), (width, 0), (width - dx, height), (dx, height)],
+        ):
+            matrix = cv2.getPerspectiveTransform(np.array(corners, np.float32), frame)
+            agreement = lay_over(view, np.asarray(matrix, np.float64)).agreement
+            if agreement > best[0]:
+                best = (agreement, np.asarray(matrix, np.float64))
+    return best[1]
 
 
 def _conflicts(intent: Intent, pose: Pose) -> tuple[str, ...]:

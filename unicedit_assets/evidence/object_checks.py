@@ -8,15 +8,14 @@ import numpy as np
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.evidence import registration
 from unicedit_assets.evidence.change import place_gap, place_of
-from unicedit_assets.evidence.colours import colour_gap
-from unicedit_assets.evidence.comparison import Comparison
+from unicedit_assets.evidence.comparison import Comparison, distance
 from unicedit_assets.evidence.finding import Finding, ramp, worst
 from unicedit_assets.evidence.paint_checks import is_local, nothing_found, outside
-from unicedit_assets.evidence.pair import Lab, Mask
+from unicedit_assets.evidence.pair import Lab, Mask, Plane, blur
 from unicedit_assets.evidence.regions import Group, gather, named_conflicts, pointed_at
 from unicedit_assets.evidence.structure import Copy, blend_of, find_copy, kept_structure
 
-_COPIES = {"two": 1, "three": 2}
+COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5}
 _LIKENESS = 0.35
 _GROWING = (1.35, 1.5, 1.6, 1.7, 1.85)
 _SHRINKING = (1.5, 1.65, 1.82, 2.0, 2.2)
@@ -75,7 +74,7 @@ def check_duplicate(view: Comparison, intent: Intent) -> Finding:
     copies = [(group, copy_in(view, group)) for group in groups]
     real = [(g, c) for g, c in copies if c is not None and _is_copy(c)]
     target = np.any([g.mask for g, _ in real], axis=0) if real else groups[0].mask
-    wanted = _COPIES[intent.slots["count"]]
+    wanted = COUNTS[intent.slots["count"]] - 1
     conflicts = []
     if len(real) != wanted:
         conflicts.append(f"{len(real)} copies appeared, not {wanted}")
@@ -113,7 +112,7 @@ def check_move(view: Comparison, intent: Intent) -> Finding:
         conflicts.append(f"nothing arrived {said['to_place']}")
     if copy is not None and _start_conflicts(view, copy, intent):
         conflicts.append(f"what moved was not {said['place']}")
-    if left and colour_gap(left[0].was, said["colour"]) > view.settings.colour_margin:
+    if left and left[0].gap_to(said["colour"]) > view.settings.named_margin:
         conflicts.append(f"what moved is not {said['colour']}")
     target = np.any([g.mask for g in [arrived, *left]], axis=0)
     return Finding(
@@ -183,7 +182,20 @@ def _check_stretch(view: Comparison, intent: Intent) -> Finding:
         {**intent.slots, "size": size},
         worst(ramp(abs(np.log(down)), 0.08, 0.16), ramp(abs(across - 1), 0.12, 0.05)),
         conflicts,
-        None,
+        _stretch_stray(view, down),
         None,
         {"stretch": down},
     )
+
+
+def _stretch_stray(view: Comparison, growth: float) -> Plane:
+    """Return what neither a land stretched from below nor a sky stretched from above explains."""
+    height, width = view.pair.shape
+    after = blur(view.after, 2.0)
+    skies = [(scale, 0.0) for scale in np.linspace(0.5, 1.7, 13)]
+    stray = np.full((height, width), np.inf, np.float32)
+    for scale, offset in [(growth, height * (1.0 - growth)), *skies]:
+        matrix = np.array([[1.0, 0.0, 0.0], [0.0, scale, offset]])
+        moved = cv2.warpAffine(view.before, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+        stray = np.minimum(stray, distance(blur(np.asarray(moved, np.float32), 2.0), after))
+    return stray

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from unicedit_assets.domain.language import Intent
-from unicedit_assets.evidence.change import place_gap, place_of
+from unicedit_assets.evidence.change import PLACES, place_gap, place_of
 from unicedit_assets.evidence.colours import colour_gap, colour_name, gap_plane
 from unicedit_assets.evidence.comparison import Comparison
 from unicedit_assets.evidence.finding import Finding, ramp, worst
@@ -40,7 +43,7 @@ def check_recolor(view: Comparison, intent: Intent) -> Finding:
     if colour_gap(group.now, intent.slots["to"]) > view.settings.colour_margin:
         conflicts.append(f"it became {colour_name(group.now)}, not {intent.slots['to']}")
     kept = kept_structure(view.before[..., 0], view.after[..., 0], group.mask)
-    calm = ramp(roughness(np.ascontiguousarray(view.after[..., 0]), group.mask), 6.0, 3.0)
+    calm = ramp(roughness(np.ascontiguousarray(view.after[..., 0]), group.mask), 9.0, 6.0)
     slots = {
         **intent.slots,
         "colour": _measured_colour(view, group.was, intent.slots["colour"]),
@@ -94,39 +97,76 @@ def check_texture(view: Comparison, intent: Intent) -> Finding:
     )
 
 
-def _ink(view: Comparison, colour: str) -> Mask:
+@dataclass(frozen=True)
+class _Lettering:
+    """The block of pixels that spells a text best, and how well it does (0-1)."""
+
+    score: float
+    group: Group
+
+
+def _window(shape: tuple[int, int], place: str) -> Mask:
+    """Return the named cell with a wide margin."""
+    height, width = shape
+    y, x = (np.arange(size) + 0.5 for size in shape)
+    row, column = next((i, cells.index(place)) for i, cells in enumerate(PLACES) if place in cells)
+    rows = (y / height > row / 3 - 0.1) & (y / height < (row + 1) / 3 + 0.1)
+    columns = (x / width > column / 3 - 0.2) & (x / width < (column + 1) / 3 + 0.2)
+    return np.asarray(rows[:, None] & columns[None])
+
+
+def _ink_masks(view: Comparison, said: Mapping[str, str]) -> Iterator[Mask]:
+    """Yield masks of what could be the letters' ink: flat paint of the named colour.
+
+    Letters are one flat colour, so the commonest exact shades at the named place come first.
+    """
     delta = view.after - view.before
     changed = np.sqrt(np.einsum("ijk,ijk->ij", delta, delta)) > 8.0
-    return np.asarray(changed & (gap_plane(view.after, colour) < 16.0))
+    paint = changed & (gap_plane(view.after, said["colour"]) < 16.0)
+    yield np.asarray(paint)
+    near = paint & _window(view.pair.shape, said["place"])
+    if not near.any():
+        return
+    shades, counts = np.unique(np.round(view.after[near] / 3.0), axis=0, return_counts=True)
+    for shade in shades[np.argsort(-counts, kind="stable")[:4]]:
+        gap = view.after - shade * np.float32(3.0)
+        distance = np.sqrt(np.einsum("ijk,ijk->ij", gap, gap))
+        for reach in (7.0, 14.0):
+            yield np.asarray(near & (distance < reach))
+
+
+def _best_lettering(view: Comparison, said: Mapping[str, str]) -> _Lettering | None:
+    best: _Lettering | None = None
+    for ink in _ink_masks(view, said):
+        for group in gather(view, max(3, round(0.035 * view.pair.shape[0])), ink)[:3]:
+            score = spelling(_cut(ink, group), said["text"])
+            if best is None or score > best.score:
+                best = _Lettering(score, group)
+        if best is not None and best.score >= 0.75:
+            break
+    return best
 
 
 def check_write(view: Comparison, intent: Intent) -> Finding:
     """Check that the named letters stand in the named colour at the named place."""
     said = intent.slots
-    ink = _ink(view, said["colour"])
-    height = view.pair.shape[0]
-    groups = gather(view, max(3, round(0.035 * height)), ink)
-    best: tuple[float, Group] | None = None
-    for group in groups[:4]:
-        score = spelling(_cut(ink, group), said["text"])
-        if best is None or score > best[0]:
-            best = (score, group)
+    best = _best_lettering(view, said)
     if best is None:
         return Finding("write", dict(said), 0.0, (f"there are no {said['colour']} letters",))
-    score, group = best
-    conflicts = [f'the letters do not read "{said["text"]}"'] if score < 0.6 else []
-    if place_gap(group.box_centre, said["place"]) > view.settings.place_margin:
+    conflicts = [f'the letters do not read "{said["text"]}"'] if best.score < 0.6 else []
+    centre = best.group.box_centre
+    if place_gap(centre, said["place"]) > view.settings.place_margin:
         conflicts.append(f"the letters are not {said['place']}")
-    place = said["place"] if not conflicts else place_of(*group.box_centre)
-    boxed = _boxed(ink.shape, group)
+    place = said["place"] if not conflicts else place_of(*centre)
+    boxed = _boxed(view.pair.shape, best.group)
     return Finding(
         "write",
         {**said, "place": place},
-        worst(is_local(view), ramp(score, 0.2, 0.6)),
+        worst(is_local(view), ramp(best.score, 0.2, 0.6)),
         tuple(conflicts),
         outside(view, boxed, 7),
         boxed,
-        {"spelling": score},
+        {"spelling": best.score},
     )
 
 
@@ -153,7 +193,7 @@ def thing_scores(view: Comparison, group: Group) -> dict[str, float]:
     orange = float((gap_plane(now, "orange") < 12).mean())
     gold = float(((gap_plane(now, "yellow") < 12) & (chroma > 30)).mean())
     fell = float((was[:, 0] - light > 10).mean())
-    rose = float(((light - was[:, 0] > 6) & (chroma < 25)).mean())
+    rose = float((light - was[:, 0] > 5).mean())
     pale = float(((light > 60) & (chroma < 25)).mean())
     height, width = view.pair.shape
     slim = group.slimness * height / width
@@ -188,6 +228,8 @@ def check_add(view: Comparison, intent: Intent) -> Finding:
     conflicts = []
     if share < 0.3:
         conflicts.append(f"what appeared does not look like a {said['thing'].replace('_', ' ')}")
+    if sum(thing_scores(view, other)[said["thing"]] >= 0.5 for other in groups) > 1:
+        conflicts.append("more than one appeared")
     if place_gap(group.box_centre, said["place"]) > margin:
         conflicts.append(f"it is not {said['place']}")
     place = place_of(*group.box_centre) if conflicts else said["place"]
@@ -199,4 +241,31 @@ def check_add(view: Comparison, intent: Intent) -> Finding:
         outside(view, group.mask, 6),
         group.mask,
         {"thing_share": share},
+    )
+
+
+_SINGULAR = {"red_balloons": "red_balloon", "hot_air_balloons": "hot_air_balloon"}
+_COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+
+
+def check_populate(view: Comparison, intent: Intent) -> Finding:
+    """Check that exactly as many things as the text says appeared."""
+    said = intent.slots
+    thing = _SINGULAR[said["things"]]
+    groups = gather(view, 1)
+    real = [group for group in groups if thing_scores(view, group)[thing] >= 0.3]
+    if not real:
+        return nothing_found(intent)
+    count = len(real)
+    word = next((name for name, number in _COUNTS.items() if number == count), said["count"])
+    conflicts = () if word == said["count"] else (f"{count} appeared, not {said['count']}",)
+    target = np.logical_or.reduce([group.mask for group in real])
+    return Finding(
+        "populate",
+        {**said, "count": word},
+        is_local(view),
+        conflicts,
+        outside(view, target, 6),
+        target,
+        {"things": float(count)},
     )

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from unicedit_assets.evidence.change import centroid, place_gap
-from unicedit_assets.evidence.colours import colour_gap, median_colour
+from unicedit_assets.evidence.colours import colour_gap, mean_colour, median_colour
 from unicedit_assets.evidence.comparison import Comparison
 from unicedit_assets.evidence.pair import Mask
 from unicedit_assets.evidence.structure import grown, shrunk
@@ -25,6 +25,7 @@ class Group:
         centre: centroid, shares of width and height.
         box: (x0, y0, x1, y1), shares of width and height.
         was, now: median LAB colour inside, before and after.
+        mean: mean LAB colour inside, before.
     """
 
     mask: Mask
@@ -33,6 +34,11 @@ class Group:
     box: tuple[float, float, float, float]
     was: tuple[float, float, float]
     now: tuple[float, float, float]
+    mean: tuple[float, float, float]
+
+    def gap_to(self, name: str) -> float:
+        """Return how far the former colour lies outside a named range, by median or by mean."""
+        return min(colour_gap(self.was, name), colour_gap(self.mean, name))
 
     @property
     def box_centre(self) -> tuple[float, float]:
@@ -63,6 +69,7 @@ def group_of(view: Comparison, mask: Mask) -> Group:
         ),
         median_colour(view.pair.lab_source, core),
         median_colour(view.after, core),
+        mean_colour(view.pair.lab_source, mask),
     )
 
 
@@ -91,7 +98,7 @@ def pointed_at(
 
     def cost(group: Group) -> float:
         far = place_gap(group.centre, slots["place"]) / settings.place_margin
-        off = colour_gap(group.was, slots["colour"]) / settings.colour_margin
+        off = group.gap_to(slots["colour"]) / settings.named_margin
         return far + off - 0.25 * float(np.log2(max(group.area, 1e-5)))
 
     return min(groups, key=cost, default=None)
@@ -102,6 +109,6 @@ def named_conflicts(view: Comparison, group: Group, slots: Mapping[str, str]) ->
     conflicts = []
     if place_gap(group.centre, slots["place"]) > view.settings.place_margin:
         conflicts.append(f"the change is not {slots['place']}")
-    if colour_gap(group.was, slots["colour"]) > view.settings.colour_margin:
+    if group.gap_to(slots["colour"]) > view.settings.named_margin:
         conflicts.append(f"what changed was not {slots['colour']}")
     return conflicts

@@ -19,9 +19,20 @@ from unicedit_assets.evidence.pair import Plane, blur
 
 Matrix = NDArray[np.float64]
 
-_TILE = 64
-_STRIDE = 48
 _TOLERANCE = 0.75
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Size and spacing of the correlated tiles, working pixels; smaller ones fit small cutouts."""
+
+    size: int
+    stride: int
+    sharpness: float
+
+
+COARSE = Tiling(64, 48, 0.06)
+FINE = Tiling(32, 20, 0.25)
 
 
 @dataclass(frozen=True)
@@ -73,26 +84,25 @@ def outlines(gray: Plane) -> Plane:
 class _Tiles:
     centres: NDArray[np.float64]
     moves: NDArray[np.float64]
+    size: int
 
 
-def _tile_moves(first: Plane, second: Plane, sharpness: float) -> _Tiles:
+def _tile_moves(first: Plane, second: Plane, tiling: Tiling) -> _Tiles:
     height, width = first.shape
-    window = cv2.createHanningWindow((_TILE, _TILE), cv2.CV_32F)
+    size, half = tiling.size, tiling.size / 2
+    window = cv2.createHanningWindow((size, size), cv2.CV_32F)
     centres, moves = [], []
-    for top in range(0, height - _TILE + 1, _STRIDE):
-        for left in range(0, width - _TILE + 1, _STRIDE):
-            a = np.ascontiguousarray(first[top : top + _TILE, left : left + _TILE])
-            b = np.ascontiguousarray(second[top : top + _TILE, left : left + _TILE])
+    for top in range(0, height - size + 1, tiling.stride):
+        for left in range(0, width - size + 1, tiling.stride):
+            a = np.ascontiguousarray(first[top : top + size, left : left + size])
+            b = np.ascontiguousarray(second[top : top + size, left : left + size])
             if a.std() < 0.35 or b.std() < 0.35:
                 continue
             move, response = cv2.phaseCorrelate(a, b, window)
-            if response < sharpness:
-                continue
-            centres.append(
-                (left + _TILE / 2 - width / 2, top + _TILE / 2 - height / 2),
-            )
-            moves.append(move)
-    return _Tiles(np.array(centres).reshape(-1, 2), np.array(moves).reshape(-1, 2))
+            if response >= tiling.sharpness:
+                centres.append((left + half - width / 2, top + half - height / 2))
+                moves.append(move)
+    return _Tiles(np.array(centres).reshape(-1, 2), np.array(moves).reshape(-1, 2), size)
 
 
 def _pair_models(tiles: _Tiles) -> NDArray[np.float64]:
@@ -101,7 +111,7 @@ def _pair_models(tiles: _Tiles) -> NDArray[np.float64]:
     first, second = np.triu_indices(len(tiles.moves), 1)
     apart = tiles.centres[second] - tiles.centres[first]
     length = np.einsum("ij,ij->i", apart, apart)
-    far = length > (2.5 * _TILE) ** 2
+    far = length > (2.5 * tiles.size) ** 2
     first, second, apart, length = first[far], second[far], apart[far], length[far]
     zoom = np.einsum("ij,ij->i", tiles.moves[second] - tiles.moves[first], apart) / length
     plausible = np.abs(zoom) < 0.08
@@ -129,9 +139,9 @@ def _refined(tiles: _Tiles, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.lstsq(left, right, rcond=None)[0])
 
 
-def find_slip(first: Plane, second: Plane, sharpness: float = 0.06) -> Slip:
+def find_slip(first: Plane, second: Plane, tiling: Tiling = COARSE) -> Slip:
     """Fit one shift and zoom to the tile moves between two structure planes (see ``edges``)."""
-    tiles = _tile_moves(first, second, sharpness)
+    tiles = _tile_moves(first, second, tiling)
     count = len(tiles.moves)
     if count < 6:
         return NO_SLIP

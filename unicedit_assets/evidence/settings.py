@@ -29,11 +29,15 @@ class EvidenceSettings:
         widening: growth of the sharpest edges' width that counts as blur.
         black_box: share of the picture in a newly black rectangle that counts as damage.
         stray_change: unexplained difference that counts as collateral in an untouched part.
-        stray_redrawn: the same where the whole picture was redrawn (style, scenario).
+        stray_redrawn: the same where the whole picture was redrawn in a style.
+        stray_scenario: the same where weather, night or age lies over the picture.
         stray_backdrop: the same where the ground was replaced.
         stray_area: smallest collateral region.
+        stray_wide_area: the same where the whole picture was redrawn or the ground replaced.
         place_margin: how far outside the named place a target's centre may lie.
         colour_margin: how far outside the named colour's range a colour may lie.
+        named_margin: the same for the colour that a thing had before, which the text only uses to
+            point at it.
         fit: how well the pixels must look like the named operation, 0-1.
     """
 
@@ -43,18 +47,21 @@ class EvidenceSettings:
     no_edit_area: float = 0.0006
     slip_pixels: float = 2.0
     slip_support: float = 0.3
-    grain: float = 6.5
+    grain: float = 7.5
     blocks: float = 0.6
     cells: float = 0.7
     widening: float = 3.0
     black_box: float = 0.05
     stray_change: float = 6.0
-    stray_redrawn: float = 14.0
-    stray_backdrop: float = 16.0
+    stray_redrawn: float = 18.0
+    stray_scenario: float = 11.0
+    stray_backdrop: float = 18.0
     stray_area: float = 0.004
+    stray_wide_area: float = 0.01
     place_margin: float = 0.10
     colour_margin: float = 14.0
     fit: float = 0.5
+    named_margin: float = 30.0
 
     @property
     def digest(self) -> str:
@@ -71,7 +78,7 @@ VERSIONS: Mapping[str, EvidenceSettings] = MappingProxyType(
             _FIRST,
             version="evidence-1-strict",
             slip_pixels=1.6,
-            grain=5.5,
+            grain=6.5,
             widening=2.7,
             stray_change=5.0,
             stray_area=0.003,

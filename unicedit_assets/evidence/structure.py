@@ -43,6 +43,12 @@ def roughness(light: Plane, mask: Mask) -> float:
     return float(np.sqrt((fine**2).mean())) if len(fine) else 0.0
 
 
+def grain(light: Plane, mask: Mask) -> float:
+    """Return the typical (75th percentile) fine lightness structure inside the mask, LAB units."""
+    fine = np.abs(light - blur(light, 3.0))[mask]
+    return float(np.percentile(fine, 75)) if len(fine) else 0.0
+
+
 @dataclass(frozen=True)
 class Blend:
     """How strange a region looks among its surroundings, before and after.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from unicedit_assets.domain.language import Intent
-from unicedit_assets.evidence.artefacts import cell_share
+from unicedit_assets.evidence.artefacts import cell_share, palette_size
 from unicedit_assets.evidence.comparison import Comparison
 from unicedit_assets.evidence.finding import Finding, ramp, worst
 from unicedit_assets.evidence.lettering import correlation
@@ -27,6 +27,7 @@ class Look:
         cells: share of all level steps that lie on few columns and rows: 1 for a pixel grid.
         screen: share of the fine energy in the few strongest frequencies: a halftone screen.
         inks: share of the picture in its six commonest colours.
+        levels: number of levels that hold most of one channel: few for flat inks.
         chroma: median chroma.
         light: mean lightness.
         lines: correlation of dark lines with the source's relief.
@@ -38,6 +39,7 @@ class Look:
     cells: float
     screen: float
     inks: float
+    levels: int
     chroma: float
     light: float
     lines: float
@@ -77,6 +79,7 @@ def look_of(view: Comparison) -> Look:
         cells=cell_share(view.pair.gray_edited),
         screen=_screen(view.pair.gray_edited),
         inks=_inks(view),
+        levels=palette_size(view.pair.edited, 0.85),
         chroma=float(np.median(np.hypot(after[..., 1], after[..., 2]))),
         light=float(light_after.mean()),
         lines=correlation(relief(light_before), relief(light_after)),
@@ -88,11 +91,16 @@ def look_of(view: Comparison) -> Look:
 
 def style_scores(look: Look) -> dict[str, float]:
     """Return how well each style's features are met, 0-1."""
-    plain = worst(ramp(look.cells, 0.7, 0.5), ramp(look.screen, 0.3, 0.2))
+    plain = worst(ramp(look.cells, 0.7, 0.5), ramp(look.screen, 0.55, 0.4))
     return {
         "pixel_art": ramp(look.cells, 0.5, 0.75),
-        "halftone": worst(ramp(look.screen, 0.15, 0.35), ramp(look.chroma, 14.0, 9.0)),
-        "pop_art": worst(plain, ramp(look.inks, 0.6, 0.8), ramp(look.chroma, 25.0, 40.0)),
+        "halftone": worst(ramp(look.screen, 0.3, 0.5), ramp(look.chroma, 14.0, 9.0)),
+        "pop_art": worst(
+            plain,
+            ramp(look.inks, 0.6, 0.8),
+            ramp(look.chroma, 25.0, 40.0),
+            ramp(look.levels, 24.0, 10.0),
+        ),
         "pencil_sketch": worst(plain, ramp(look.chroma, 5.0, 2.0), ramp(look.lines, 0.1, 0.3)),
         "cartoon": worst(plain, ramp(look.outlines, 0.005, 0.02), ramp(look.likeness, 0.1, 0.4)),
         "oil_painting": worst(
@@ -107,6 +115,8 @@ def check_style(view: Comparison, intent: Intent) -> Finding:
     scores = style_scores(look)
     best = max(scores, key=lambda key: scores[key])
     score = scores[said]
+    if said in ("cartoon", "oil_painting") and scores["pop_art"] >= 0.8:
+        score = 0.0
     return Finding(
         "style",
         {"style": said if score >= 0.5 else best},

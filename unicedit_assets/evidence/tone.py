@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.evidence.pair import Lab, Mask, Plane, blur, to_lab
 
-_SAMPLES = 6000
+_SAMPLES = 5000
 _ROUNDS = 4
 _KNOTS = 9
 _TRUSTED = 0.03
@@ -39,35 +40,40 @@ def _hats(channel: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [np.maximum(0.0, 1.0 - np.abs(place - np.float32(k))) for k in range(1, _KNOTS - 1)]
 
 
-def _features(rgb: NDArray[np.float32], x: Plane, y: Plane) -> NDArray[np.float32]:
-    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-    luma = rgb.mean(axis=-1)
-    radius = x * x + y * y
-    terms = [np.ones_like(red), red, green, blue]
-    terms += [*_hats(red), *_hats(green), *_hats(blue)]
-    terms += [red * green, red * blue, green * blue]
-    terms += [radius, radius * luma, y, y * luma, y * y]
-    return np.asarray(np.stack(terms, axis=-1), np.float32)
-
-
 def _frame(height: int, width: int) -> tuple[Plane, Plane]:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return (x / np.float32(width) - 0.5) * 2, (y / np.float32(height) - 0.5) * 2
 
 
-def _solve(
-    features: NDArray[np.float32], target: NDArray[np.float32], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Solve one ridge regression an output channel, each with its own weights (N, 3)."""
-    size = features.shape[1]
-    ridge = float(weights.sum() / 3) * np.diag([0.0] + [1e-7] * 3 + [3e-6] * (size - 4))
-    answers = []
-    for channel in range(3):
-        weighted = features * weights[:, channel : channel + 1]
-        left = (weighted.T @ features).astype(np.float64) + ridge
-        right = (weighted.T @ target[:, channel]).astype(np.float64)
-        answers.append(np.linalg.solve(left, right))
-    return np.asarray(np.stack(answers, axis=1), np.float32)
+def _mixed_terms(rgb: NDArray[np.float32], x: Plane, y: Plane) -> list[NDArray[np.float32]]:
+    """Return the terms that no single channel carries: products, and slow change over the frame."""
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    luma, radius = (red + green + blue) / np.float32(3), x * x + y * y
+    return [red * green, red * blue, green * blue, radius, radius * luma, y, y * luma, y * y]
+
+
+def _features(rgb: NDArray[np.float32], x: Plane, y: Plane) -> NDArray[np.float32]:
+    channels = [rgb[..., i] for i in range(3)]
+    hats = [hat for channel in channels for hat in _hats(channel)]
+    terms = [np.ones_like(channels[0]), *channels, *hats, *_mixed_terms(rgb, x, y)]
+    return np.asarray(np.stack(terms, axis=-1), np.float32)
+
+
+def _least_squares(
+    features: NDArray[np.float32],
+    target: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    ridge: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Solve one weighted ridge regression (target of shape (N,)).
+
+    The sums are OpenCV's, on one thread and in a fixed order, so that no thread count shows.
+    """
+    root = np.sqrt(weights)[:, None]
+    table = np.concatenate([features, target[:, None]], axis=1) * root
+    sums = cv2.mulTransposed(np.asarray(table, np.float64), True)
+    left = sums[:-1, :-1] + float(weights.sum()) * np.diag(ridge)
+    return np.asarray(np.linalg.solve(left, sums[:-1, -1]))
 
 
 def _rarity(colours: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -76,45 +82,67 @@ def _rarity(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(1.0 / np.sqrt(np.bincount(cell, minlength=512)[cell]), np.float32)
 
 
+def _applied(features: NDArray[np.float32], answer: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("ij,jk->ik", features, answer), np.float32)
+
+
 def _fitted(
     features: NDArray[np.float32], target: NDArray[np.float32], rarity: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Fit with outliers reweighted away; a clipped value only counts while the fit is inside it."""
-    answer = _solve(features, target, np.repeat(rarity[:, None], 3, axis=1))
+    size = features.shape[1]
+    ridge = np.array([0.0] + [1e-7] * 3 + [3e-6] * (size - 4))
+    weights = np.repeat(rarity[:, None], 3, axis=1)
+    answer = np.zeros((size, 3), np.float32)
     for _ in range(_ROUNDS):
-        raw = features @ answer
+        for channel in range(3):
+            solved = _least_squares(features, target[:, channel], weights[:, channel], ridge)
+            answer[:, channel] = solved
+        raw = _applied(features, answer)
         beyond = ((target >= 0.996) & (raw >= 0.996)) | ((target <= 0.004) & (raw <= 0.004))
         miss = np.abs(target - np.clip(raw, 0, 1)).max(axis=1)
         scale = max(2.0 * float(np.median(miss)), _TRUSTED)
         trust = rarity / (1.0 + (miss / scale) ** 2).astype(np.float32)
-        answer = _solve(features, target, trust[:, None] * np.where(beyond, 0.02, 1.0))
+        weights = trust[:, None] * np.where(beyond, np.float32(0.02), np.float32(1.0))
     return answer
 
 
-def fit_tone(source: Pixels, edited: Pixels, ignore: Mask | None = None) -> ToneFit:
+def _mapped(source: Pixels, answer: NDArray[np.float32]) -> Pixels:
+    """Apply a fitted map to a whole picture: one table a channel, and the mixed terms."""
+    height, width = source.shape[:2]
+    ramp = np.arange(256, dtype=np.float32) / np.float32(255)
+    knots = _KNOTS - 2
+    out = np.broadcast_to(answer[0], (height, width, 3)).astype(np.float32)
+    for channel in range(3):
+        basis = np.stack([ramp, *_hats(ramp)], axis=1)
+        start = 4 + channel * knots
+        table = _applied(basis, np.vstack([answer[1 + channel], answer[start : start + knots]]))
+        out += table[source[..., channel]]
+    rgb = source.astype(np.float32) / np.float32(255)
+    for term, weight in zip(
+        _mixed_terms(rgb, *_frame(height, width)), answer[4 + 3 * knots :], strict=True
+    ):
+        out += term[..., None] * weight
+    return np.asarray(np.clip(out, 0, 1) * 255 + 0.5, np.uint8)
+
+
+def fit_tone(source: Pixels, edited: Pixels) -> ToneFit:
     """Fit edited = clip(map(source)) on a fixed grid of pixels.
 
     The map adds one curve a channel, channel products and a smooth change over the frame: rich
     enough for any grade, too stiff to follow a patch that was changed on its own.
-
-    Args:
-        source, edited: small pictures of one size.
-        ignore: pixels to leave out of the fit.
     """
     height, width = source.shape[:2]
-    first = source.astype(np.float32) / np.float32(255)
-    second = edited.astype(np.float32).reshape(-1, 3) / np.float32(255)
-    features = _features(first, *_frame(height, width)).reshape(height * width, -1)
-    chosen = np.arange(height * width) if ignore is None else np.flatnonzero(~ignore.ravel())
-    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
-    answer = _fitted(features[chosen], second[chosen], _rarity(features[chosen, 1:4]))
-    mapped = to_lab(
-        np.asarray(np.clip(features @ answer, 0, 1).reshape(height, width, 3) * 255 + 0.5, np.uint8)
-    )
+    step = max(1, height * width // _SAMPLES)
+    x, y = (plane.ravel()[::step] for plane in _frame(height, width))
+    first = source.reshape(-1, 3)[::step].astype(np.float32) / np.float32(255)
+    second = edited.reshape(-1, 3)[::step].astype(np.float32) / np.float32(255)
+    answer = _fitted(_features(first, x, y), second, _rarity(first))
+    mapped, before = to_lab(_mapped(source, answer)), to_lab(source)
     delta = to_lab(edited) - mapped
     raw = np.sqrt(np.einsum("ijk,ijk->ij", delta, delta))
-    moved = np.linalg.norm((mapped - to_lab(source)).reshape(-1, 3)[chosen], axis=1)
-    return ToneFit(mapped, blur(raw, 2.0), float(np.median(raw)), float(np.median(moved)))
+    moved = np.linalg.norm((mapped - before)[::8, ::8], axis=2)
+    return ToneFit(mapped, blur(raw, 2.0), float(np.median(raw[::4, ::4])), float(np.median(moved)))
 
 
 def _conditional_mean(key: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -136,7 +164,9 @@ def fit_look(source: Pixels, edited: Pixels) -> NDArray[np.float32]:
     """
     height, width = source.shape[:2]
     first = blur(source.astype(np.float32) / np.float32(255), 1.0)
-    luma = np.asarray(first @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+    luma = np.asarray(
+        np.einsum("ijk,k->ij", first, np.array([0.299, 0.587, 0.114], np.float32)), np.float32
+    )
     target = edited.astype(np.float32).reshape(-1, 3)
     mapped = _conditional_mean(luma.ravel(), target)
     mapped += _conditional_mean(first.max(axis=-1).ravel(), target - mapped)
@@ -158,9 +188,9 @@ def fit_look(source: Pixels, edited: Pixels) -> NDArray[np.float32]:
     features = np.stack(terms, axis=-1).reshape(height * width, -1).astype(np.float32)
     some = features[:: max(1, height * width // (4 * _SAMPLES))]
     rest = (target - mapped)[:: max(1, height * width // (4 * _SAMPLES))]
-    left = (some.T @ some).astype(np.float64) + 1e-5 * len(some) * np.eye(some.shape[1])
-    answer = np.linalg.solve(left, (some.T @ rest).astype(np.float64))
-    mapped += features @ answer.astype(np.float32)
+    even, ridge = np.ones(len(some), np.float32), np.full(some.shape[1], 1e-5)
+    columns = [_least_squares(some, rest[:, i], even, ridge) for i in range(3)]
+    mapped += _applied(features, np.stack(columns, axis=1).astype(np.float32))
     return np.asarray(np.clip(mapped, 0, 255).reshape(height, width, 3), np.float32)
 
 
@@ -176,6 +206,7 @@ class Grade:
         warmth: change of mean b (yellow +, blue -).
         redness: change of mean a.
         neutral: change of b where the source is nearly gray (everywhere if nowhere is).
+        grays: share of the source that is nearly gray.
         tint: distance of the mean edited colour from gray.
         hue: hue of the mean edited colour, degrees.
         spread: spread of the edited colours about one tint line (0 for a monochrome picture).
@@ -188,6 +219,7 @@ class Grade:
     warmth: float
     redness: float
     neutral: float
+    grays: float
     tint: float
     hue: float
     spread: float
@@ -201,7 +233,8 @@ def grade_of(source: Lab, edited: Lab, trusted: Mask) -> Grade:
     chroma_after = np.hypot(after[:, 1], after[:, 2])
     lit = (before[:, 0] > 20.0) & (before[:, 0] < 95.0)
     gray = lit & (np.hypot(before[:, 1], before[:, 2]) < 10.0)
-    gray = gray if gray.mean() > 0.02 else lit if lit.mean() > 0.02 else np.ones_like(gray)
+    grays = float(gray.mean())
+    gray = gray if grays > 0.02 else lit if lit.mean() > 0.02 else np.ones_like(gray)
     deviation = after[:, 1:] - _tint_line(after)
     return Grade(
         light=float(mean_after[0] - mean_before[0]),
@@ -210,6 +243,7 @@ def grade_of(source: Lab, edited: Lab, trusted: Mask) -> Grade:
         chroma_ratio=float(chroma_after.mean()) / max(chroma_before, 1.0),
         warmth=float(mean_after[2] - mean_before[2]),
         redness=float(mean_after[1] - mean_before[1]),
+        grays=grays,
         neutral=float(np.median((after - before)[gray, 2])),
         tint=float(np.hypot(mean_after[1], mean_after[2])),
         hue=float(np.degrees(np.arctan2(mean_after[2], mean_after[1])) % 360.0),
@@ -220,6 +254,8 @@ def grade_of(source: Lab, edited: Lab, trusted: Mask) -> Grade:
 def _tint_line(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the a and b that lightness alone predicts (a quadratic): exact for one ink."""
     light = lab[:, 0] / 50 - 1
-    basis = np.stack([np.ones_like(light), light, light * light], axis=1)
-    answer = np.linalg.lstsq(basis.astype(np.float64), lab[:, 1:].astype(np.float64), rcond=None)[0]
-    return np.asarray(basis @ answer, np.float32)
+    basis = np.stack([np.ones_like(light), light, light * light], axis=1).astype(np.float32)
+    even, ridge = np.ones(len(lab), np.float32), np.full(3, 1e-9)
+    columns = [_least_squares(basis, lab[:, i], even, ridge) for i in (1, 2)]
+    answer = np.stack(columns, axis=1)
+    return _applied(basis, answer.astype(np.float32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 
 from unicedit_assets.domain.language import Intent
@@ -24,14 +25,13 @@ def _black_and_white(g: Grade) -> float:
 
 
 def _sepia(g: Grade) -> float:
-    brown = worst(ramp(g.hue, 50.0, 60.0), ramp(g.hue, 108.0, 100.0))
+    brown = worst(ramp(g.hue, 50.0, 60.0), ramp(g.hue, 118.0, 110.0))
     return worst(_mono(g), ramp(g.tint, 1.5, 4.0), brown)
 
 
 def _warm(g: Grade) -> float:
-    return worst(
-        ramp(g.neutral, 4.0, 9.0), ramp(abs(g.light), 16.0, 10.0), ramp(g.spread, 1.0, 2.5)
-    )
+    level = worst(ramp(abs(g.light), 16.0, 10.0), ramp(g.contrast, 0.6, 0.75))
+    return worst(ramp(g.neutral, 4.0, 9.0), level, ramp(g.spread, 1.0, 2.5))
 
 
 def _cool(g: Grade) -> float:
@@ -48,7 +48,9 @@ def _bright(g: Grade) -> float:
 
 def _dark(g: Grade) -> float:
     pale = ramp(g.chroma_ratio, 1.05, 0.9)
-    return worst(ramp(-g.light, 2.5, 5.0), ramp(abs(g.neutral), 12.0, 8.0), pale)
+    untinted = ramp(abs(g.neutral), 12.0, 8.0) if g.grays > 0.02 else 1.0
+    faint = 1.0 - worst(ramp(g.contrast, 0.6, 0.5), ramp(g.light, -12.0, -4.0))
+    return worst(ramp(-g.light, 2.5, 5.0), untinted, pale, max(faint, 0.0))
 
 
 def _high_contrast(g: Grade) -> float:
@@ -56,9 +58,7 @@ def _high_contrast(g: Grade) -> float:
 
 
 def _faded(g: Grade) -> float:
-    return worst(
-        ramp(g.contrast, 0.75, 0.6), ramp(g.chroma_ratio, 0.7, 0.5), ramp(abs(g.neutral), 12, 6)
-    )
+    return worst(ramp(g.contrast, 0.75, 0.6), ramp(g.chroma_ratio, 0.7, 0.5))
 
 
 def _vivid(g: Grade) -> float:
@@ -116,7 +116,9 @@ def _fog(view: Comparison) -> float:
 
 def _night(view: Comparison) -> float:
     g = view.grade
-    return worst(ramp(-g.light, 3.0, 6.0), ramp(g.contrast, 0.7, 0.6), ramp(-g.neutral, 1.0, 4.0))
+    tinted = worst(ramp(g.hue, 235.0, 250.0), ramp(g.hue, 320.0, 305.0), ramp(g.tint, 2.0, 6.0))
+    bluer = max(ramp(-g.neutral, 1.0, 4.0), tinted)
+    return worst(ramp(-g.light, 3.0, 6.0), ramp(g.contrast, 0.7, 0.6), bluer)
 
 
 def speckle(view: Comparison) -> float:
@@ -160,6 +162,7 @@ def check_scenario(view: Comparison, intent: Intent) -> Finding:
             ramp(view.tone.error, 12.0, 6.0),
             ramp(view.tone.shift, 1.0, 2.5),
             ramp(view.structure, 0.05, 0.2),
+            ramp(view.wiped, 0.5, 0.25),
         ),
         () if score >= 0.5 else (f"it does not look like {said}",),
         slow_residual(view),
@@ -172,7 +175,9 @@ def check_scenario(view: Comparison, intent: Intent) -> Finding:
 
 
 def slow_residual(view: Comparison) -> Plane:
-    """Return the residual of the colour map without its fine grain (flakes, stars, scratches)."""
+    """Return the residual of the colour map without its thin parts (flakes, stars, scratches)."""
     delta = view.after - view.tone.mapped
-    slow = np.stack([blur(np.ascontiguousarray(delta[..., i]), 7.0) for i in range(3)], axis=-1)
-    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", slow, slow)), np.float32)
+    slow = blur(np.asarray(delta, np.float32), 5.0)
+    size = np.sqrt(np.einsum("ijk,ijk->ij", slow, slow))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (17, 17))
+    return np.asarray(cv2.morphologyEx(size, cv2.MORPH_OPEN, disc), np.float32)
