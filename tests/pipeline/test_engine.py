@@ -19,7 +19,7 @@ import os, sys, time
 from unicedit_assets.pipeline.engine import LocalEngine
 
 def nap(number):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # one write: lines of two workers do not mix
     time.sleep(600)
 
 if __name__ == "__main__":
@@ -79,15 +79,17 @@ def test_there_is_at_least_one_worker() -> None:
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(SCRIPT)
-    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    assert all(Path(f"/proc/{pid}").exists() for pid in workers)
-    parent.kill()
-    parent.wait()
-    # The pipe ends when the last process that holds it does: no clock decides this test.
-    assert parent.stdout.read() == ""
-    parent.stdout.close()
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        try:
+            workers = [int(parent.stdout.readline()) for _ in range(2)]
+            assert all(_runs(pid) for pid in workers)
+        finally:
+            parent.kill()
+        # The pipe ends when the last process that holds it does: no clock decides this test.
+        assert parent.stdout.read() == ""
     assert not any(_runs(pid) for pid in workers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 from backends import write_photographs
 from worlds import World
 
@@ -55,6 +56,7 @@ def test_a_tick_asks_for_a_few(lasting_world: World) -> None:
     assert first == tick(lasting_world, "raw_images")
 
 
+@pytest.mark.slow
 def test_ticks_bring_a_grown_lake_up_to_date(lasting_world: World) -> None:
     grow(lasting_world, [60])
     for stage in PIPELINE:
