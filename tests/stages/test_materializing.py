@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import dagster as dg
 import pytest
 from backends import CALLS, write_photographs
+from planting import plant
 from worlds import World
 
 from unicedit_assets.partitions import sync_partitions
@@ -80,3 +83,32 @@ def test_the_checks_of_a_partition_are_recorded_with_its_run(known: World) -> No
     assert {check.name for check in project.ledger.checks(manifest)} == set(found)
     keys = {dg.AssetCheckKey(dg.AssetKey("instructions"), name) for name in found}
     assert {each.asset_check_key for each in result.get_asset_check_evaluations()} == keys
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """Return what the failed steps of a run say."""
+    assert not result.success
+    return " ".join(
+        str(event.step_failure_data.error) for event in result.get_step_failure_events()
+    )
+
+
+def test_a_bad_partition_fails_its_run_and_everything_that_would_be_made_from_it(
+    known: World,
+) -> None:
+    project = known.project()
+    plant(project, Ref("verified_edits", "s00000/classical"), lambda rows: rows.append(rows[0]))
+    result = known.execute(Ref("verified_edits", "s00000/classical"))
+    assert "verified_edits_sound" in failure_of(result)
+    (bad,) = [each for each in result.get_asset_check_evaluations() if not each.passed]
+    assert (bad.check_name, bad.blocking, bad.severity) == (
+        "verified_edits_sound",
+        True,
+        dg.AssetCheckSeverity.ERROR,
+    )
+    failures = bad.metadata["failures"].value
+    assert any("Unique" in str(record) for record in failures)
+    shutil.rmtree(known.home / "lake" / "unicedit_10m")
+    refused = failure_of(known.execute(Ref("unicedit_10m", "test")))
+    assert "verified_edits/s00000/classical is blocked by failed checks" in refused
+    assert known.project().find(Ref("unicedit_10m", "test")) is None
