@@ -12,7 +12,7 @@ from unicedit_assets.classical.editor import ClassicalEditor
 from unicedit_assets.classical.faults import MIX, FaultyEditor
 from unicedit_assets.classical.instructor import ClassicalInstructor
 from unicedit_assets.classical.misreading import clearly_other
-from unicedit_assets.domain.language import Intent
+from unicedit_assets.domain.language import Intent, parse, phrase
 from unicedit_assets.domain.roles import Edited, EditorError, Pixels
 
 RECOLOR = "Make the blue area in the center red."
@@ -151,10 +151,22 @@ def test_right_edits_come_through_untouched() -> None:
 def test_rate_and_mix_are_kept() -> None:
     editor = faulty(rate=0.5)
     image = cv2.resize(sea(), (208, 144), interpolation=cv2.INTER_AREA)
-    prompts = [f'Write "N{i}" at the bottom in yellow.' for i in range(60)]
-    kinds = Counter(editor.edit(image, prompt, 1).truth.fault for prompt in prompts)
+    prompt = 'Write "HELLO" at the bottom in yellow.'
+    kinds = Counter(editor.edit(image, prompt, seed).truth.fault for seed in range(60))
     assert 18 <= 60 - kinds["none"] <= 42
     assert len(kinds) >= 5
+
+
+def test_both_languages_of_an_instruction_get_the_same_fault() -> None:
+    intent = parse(RECOLOR)
+    assert intent is not None
+    wording = phrase(intent)
+    for seed in range(8):
+        faults = {
+            faulty(rate=0.6).edit(still_life(), t, seed).truth.fault
+            for t in (wording.en, wording.cn)
+        }
+        assert len(faults) == 1
 
 
 def test_the_seed_decides_and_repeats() -> None:

@@ -100,7 +100,7 @@ class FaultyEditor:
         Raises:
             EditorError: the right edit itself is impossible.
         """
-        draw = np.random.default_rng(seed_from("fault", prompt, seed))
+        draw = np.random.default_rng(seed_from("fault", seed))
         right = self._editor.edit(image, prompt, seed)
         if draw.random() >= self._rate:
             return right
