@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 _DECODED_A_PART = 2
 
 
+# What is counted over a release; each must be zero.
+RELEASE_FAULTS = (
+    "repeated_keys",
+    "malformed_keys",
+    "dirty_subtasks",
+    "wrong_language",
+    "missing_files",
+    "unreadable_files",
+    "wrong_schema",
+    "miscounted_files",
+    "undecodable",
+    "unequal_sizes",
+)
+
+
 def _frame(project: Project, manifest: Manifest, schema: pa.Schema) -> pd.DataFrame:
     columns = [field.name for field in schema if not pa.types.is_binary(field.type)]
     frame: pd.DataFrame = project.ledger.read(manifest, schemas.ROWS, columns).to_pandas()
@@ -188,19 +203,7 @@ def release(project: Project, manifest: Manifest) -> pd.DataFrame:
             _add_release_row(row, sums, keys)
             per_file[row["file"]] += 1
     _add_files(project, manifest, per_file, sums)
-    names = (
-        "repeated_keys",
-        "malformed_keys",
-        "dirty_subtasks",
-        "wrong_language",
-        "missing_files",
-        "unreadable_files",
-        "wrong_schema",
-        "miscounted_files",
-        "undecodable",
-        "unequal_sizes",
-    )
-    return pd.DataFrame([{name: sums[name] for name in names}])
+    return pd.DataFrame([{name: sums[name] for name in RELEASE_FAULTS}])
 
 
 def _add_release_row(row: Mapping[str, Any], sums: Counter[str], keys: set[bytes]) -> None:

@@ -107,18 +107,7 @@ def _verified(settings: Settings) -> list[Rule]:
 
 
 def _release(settings: Settings) -> list[Rule]:
-    return _zero(
-        "repeated_keys",
-        "malformed_keys",
-        "dirty_subtasks",
-        "wrong_language",
-        "missing_files",
-        "unreadable_files",
-        "wrong_schema",
-        "miscounted_files",
-        "undecodable",
-        "unequal_sizes",
-    )
+    return _zero(*frames.RELEASE_FAULTS)
 
 
 def _scores(settings: Settings) -> list[Rule]:
