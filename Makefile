@@ -50,7 +50,7 @@ truth: $(VENV)/.installed  ## Precision and recall of the verifier on planted fa
 	@$(BIN)/unicedit truth --seed $(SEED) --edits $(EDITS) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 torture: $(VENV)/.tested  ## Kill the pipeline N times and compare the release (N=20 SEED=1)
-	@$(BIN)/python benchmarks/torture.py --kills $(N) --seed $(SEED)
+	@$(BIN)/python benchmarks/torture.py --checks --kills $(N) --seed $(SEED)
 
 bench: $(VENV)/.tested  ## Throughputs, each against a named baseline
 	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

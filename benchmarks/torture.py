@@ -236,7 +236,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checks", action="store_true", help="run the blocking checks, too")
-    parser.add_argument("--out", type=Path, default=Path("build/torture.json"), help="the JSON report")
+    out = Path("build/torture.json")
+    parser.add_argument("--out", type=Path, default=out, help="the JSON report")
     options = parser.parse_args()
     if options.checks:
         # Once here instead of once a child: it takes seconds.

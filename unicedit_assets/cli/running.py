@@ -75,10 +75,17 @@ def run_stages(
 
 
 def _is_recorded(project: Project, ref: Ref, versions: dict[str, str]) -> bool:
-    """Tell whether lake and Dagster agree that a partition is up to date."""
+    """Tell whether lake and Dagster agree that a partition is up to date and sound.
+
+    A blocked partition is not made again, but its checks are: whatever failed them may be mended.
+    """
     manifest = project.find(ref)
     key = dagster_key(ref.stage, ref.partition)
-    return manifest is not None and versions.get(str(key)) == manifest.fingerprint
+    return (
+        manifest is not None
+        and versions.get(str(key)) == manifest.fingerprint
+        and not project.ledger.blocked(manifest)
+    )
 
 
 def _make(instance: dg.DagsterInstance, ref: Ref, progress: Progress) -> None:
