@@ -75,10 +75,20 @@ class Comparison:
         """Difference in the least changed third of the picture: 0 for a local edit."""
         return noise_floor(self.difference)
 
+    @cached_property
+    def net_area(self) -> float:
+        """Share of the picture whose mean colour changed.
+
+        Local means keep every edit and lose what re-encoding does: grain, and colour that bleeds
+        to both sides of an edge.
+        """
+        net = blur(self.after - self.before, 3.0)
+        return float((np.einsum("ijk,ijk->ij", net, net) > self.settings.net_change**2).mean())
+
     @property
     def is_unchanged(self) -> bool:
         """Whether the pictures only differ by what re-encoding does."""
-        return self.changes.area < self.settings.no_edit_area and self.noise < 2.0
+        return self.net_area < self.settings.no_edit_area and self.noise < 2.0
 
     @cached_property
     def tone(self) -> ToneFit:

@@ -39,6 +39,7 @@ class Damage:
 
 
 _PALETTE = 20
+_GRAINY_STYLES = ("halftone", "pencil_sketch")
 _DRAWN_GRAIN = 1.5  # dots and strokes are grain that was asked for
 _LOST_DETAIL = 1.25  # edges count as softer where fine contrast is lost as well
 
@@ -88,12 +89,12 @@ def damage_of(view: Comparison, intent: Intent | None, laid: Plane | None) -> Da
 
 def _signs(view: Comparison, intent: Intent | None, detail: Detail, box: float) -> list[_Sign]:
     settings = view.settings
-    mosaic = detail.cells / settings.cells
+    mosaic, blocks = detail.cells / settings.cells, detail.blocks / settings.blocks
     if _asks(intent, "style", "pixel_art") or palette_size(view.pair.edited) <= _PALETTE:
-        mosaic = 0.0
+        mosaic = blocks = 0.0
     if _asks(intent, "ground", "black"):
         box = 0.0
-    restyled = intent is not None and explain.restyles(intent)
+    restyled = any(_asks(intent, "style", word) for word in _GRAINY_STYLES)
     grain = detail.grain / (settings.grain * (_DRAWN_GRAIN if restyled else 1.0))
     widening = detail.widening / settings.widening
     if detail.kept < 0.6 and detail.likeness > 0.5:
@@ -102,7 +103,7 @@ def _signs(view: Comparison, intent: Intent | None, detail: Detail, box: float) 
         widening = 0.0
     return [
         _Sign(grain, "the picture is full of noise"),
-        _Sign(detail.blocks / settings.blocks, "the picture shows compression blocks"),
+        _Sign(blocks, "the picture shows compression blocks"),
         _Sign(mosaic, "the picture is a mosaic of blocks"),
         _Sign(widening, "the picture is blurred"),
         _Sign(box / settings.black_box, "a part of the picture is black"),

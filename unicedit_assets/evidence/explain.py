@@ -58,11 +58,6 @@ def moves_frame(intent: Intent) -> bool:
     return intent.operation in VIEWS or any(moves_frame(step) for step in intent.steps)
 
 
-def restyles(intent: Intent) -> bool:
-    """Tell whether the text asks to replace the picture's fine texture."""
-    return intent.operation == "style" or any(restyles(step) for step in intent.steps)
-
-
 def _to_rgb(lab: Lab) -> Pixels:
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
     return np.asarray(np.clip(rgb * 255 + 0.5, 0, 255), np.uint8)

@@ -41,6 +41,7 @@ class Ruling:
 def _base_figures(view: Comparison) -> dict[str, float]:
     return {
         "changed_area": view.changes.area,
+        "net_area": view.net_area,
         "mean_difference": float(view.difference.mean()),
         "noise_floor": view.noise,
         "slip_pixels": view.slip_reach,
@@ -82,7 +83,7 @@ def rule(view: Comparison, en: str, cn: str, intent: Intent | None) -> Ruling:
     if view.is_unchanged:
         figures["unchanged"] = 1.0
         room = view.settings.no_edit_area
-        return Ruling(Reason.NO_EDIT, _sure(1 - view.changes.area / room), None, _finite(figures))
+        return Ruling(Reason.NO_EDIT, _sure(1 - view.net_area / room), None, _finite(figures))
     slip = slipped(view, intent)
     known = intent is not None and explain.knows(intent)
     finding = explain.check(view, intent) if intent is not None and known else None
@@ -163,32 +164,37 @@ class Stray:
     share: float
 
 
-def _allowed(view: Comparison, finding: Finding) -> float:
-    """Return the unexplained difference that an operation may leave anywhere."""
-    names = {finding.operation, *(step.operation for step in finding.steps)}
-    if "style" in names:
-        return view.settings.stray_redrawn
-    if "scenario" in names:
-        return view.settings.stray_scenario
-    if names & {"background"}:
-        return view.settings.stray_backdrop
-    if len(names) > 1 and names & explain.VIEWS:
-        return 1.6 * view.settings.stray_change
-    return view.settings.stray_change
+@dataclass(frozen=True)
+class _Allowance:
+    """How large a difference, over how large an area, an operation may leave unexplained."""
+
+    change: float
+    area: float
+
+
+def _allowance(view: Comparison, finding: Finding) -> _Allowance:
+    settings = view.settings
+    parts = (finding, *finding.steps)
+    names = {part.operation for part in parts}
+    words = {word for part in parts for word in part.slots.values()}
+    effects = [settings.stray_effects[word] for word in words & set(settings.stray_effects)]
+    if names & {"style", "scenario"} and effects:
+        return _Allowance(max(effects), settings.stray_wide_area)
+    if "background" in names:
+        return _Allowance(settings.stray_backdrop, settings.stray_wide_area)
+    if names & explain.VIEWS:
+        return _Allowance(settings.stray_view, settings.stray_area)
+    return _Allowance(settings.stray_change, settings.stray_area)
 
 
 def stray_of(view: Comparison, finding: Finding) -> Stray:
     """Measure what the finding leaves unexplained."""
     if finding.stray is None:
         return Stray(0.0, 0.0, 0.0)
-    settings = view.settings
-    change = _allowed(view, finding)
-    least = settings.stray_area
-    if change in (settings.stray_redrawn, settings.stray_scenario, settings.stray_backdrop):
-        least = settings.stray_wide_area
-    found = find_changes(finding.stray, change, least / 4, bridge=9)
+    allowed = _allowance(view, finding)
+    found = find_changes(finding.stray, allowed.change, allowed.area / 4, bridge=9)
     if not found.regions:
         return Stray(0.0, 0.0, 0.0)
-    weight = [r.area * ramp(r.strength, 0.0, 1.3 * change) for r in found.regions]
+    weight = [r.area * ramp(r.strength, 0.0, 1.3 * allowed.change) for r in found.regions]
     top = found.regions[int(np.argmax(weight))]
-    return Stray(top.area, top.strength, max(weight) / least)
+    return Stray(top.area, top.strength, max(weight) / allowed.area)

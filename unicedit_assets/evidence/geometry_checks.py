@@ -23,6 +23,7 @@ _FACTOR_TOLERANCE = 0.08
 _DEGREES_TOLERANCE = 1.6
 _CUT_MARGIN = 0.3
 _RESAMPLED = 8.0
+_SURE_AGREEMENT = 0.95
 _KEYSTONES = (0.12, 0.17, 0.21, 0.25)
 
 
@@ -240,12 +241,23 @@ def _off(pose: Pose, place: str) -> bool:
     )
 
 
+def _closer(view: Comparison, found: tuple[Matrix, Laid], wanted: Matrix) -> tuple[Matrix, Laid]:
+    """Return the found view or, where it fits the pixels better, the one that the text implies."""
+    laid = lay_over(view, wanted)
+    if laid.agreement < 0.3:
+        return found
+    misfits = [float(stray_after(option, view).mean()) for option in (found[1], laid)]
+    return (wanted, laid) if misfits[1] < misfits[0] else found
+
+
 def check_view(view: Comparison, intent: Intent) -> Finding:
     """Check zoom, roll and perspective against the homography between the pictures."""
     matrix = shown_matrix(view, intent)
     if matrix is None:
         return Finding(intent.operation, dict(intent.slots), 0.0)
     matrix, laid = best_laid(view, matrix)
+    if laid.agreement < _SURE_AGREEMENT and intent.operation in _WANTED:
+        matrix, laid = _closer(view, (matrix, laid), _WANTED[intent.operation](view, intent))
     pose = registration.pose_of(matrix, *view.pair.shape)
     conflicts = _conflicts(intent, pose)
     slots = dict(intent.slots) if not conflicts else slots_of_pose(pose)

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 
 from unicedit_assets.domain.identity import digest
+
+
+def _stray_effects() -> dict[str, float]:
+    return {
+        "pencil_sketch": 22.0,
+        "oil_painting": 18.0,
+        "cartoon": 15.0,
+        "pixel_art": 17.0,
+        "pop_art": 16.0,
+        "halftone": 9.0,
+        "fog": 11.0,
+        "night": 7.0,
+        "snow": 7.0,
+        "aged": 17.0,
+    }
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,8 @@ class EvidenceSettings:
         version: name of this set of thresholds.
         change: difference above the noise that counts as changed.
         least_area: smallest changed region.
-        no_edit_area: a smaller changed area than this is no edit.
+        net_change: change of the local mean colour that counts as an edit.
+        no_edit_area: a smaller area of such change than this is no edit.
         slip_pixels: a common move of the content that counts as shifted.
         slip_support: share of textured tiles that must agree on the move.
         grain: added pixel-to-pixel roughness, gray levels, that counts as noise.
@@ -29,8 +45,8 @@ class EvidenceSettings:
         widening: growth of the sharpest edges' width that counts as blur.
         black_box: share of the picture in a newly black rectangle that counts as damage.
         stray_change: unexplained difference that counts as collateral in an untouched part.
-        stray_redrawn: the same where the whole picture was redrawn in a style.
-        stray_scenario: the same where weather, night or age lies over the picture.
+        stray_effects: the same by style or scenario word: what a right one leaves unexplained.
+        stray_view: the same where the view moved, which resamples every pixel.
         stray_backdrop: the same where the ground was replaced.
         stray_area: smallest collateral region.
         stray_wide_area: the same where the whole picture was redrawn or the ground replaced.
@@ -44,6 +60,7 @@ class EvidenceSettings:
     version: str
     change: float = 4.0
     least_area: float = 0.0004
+    net_change: float = 3.5
     no_edit_area: float = 0.0006
     slip_pixels: float = 2.0
     slip_support: float = 0.3
@@ -53,9 +70,9 @@ class EvidenceSettings:
     widening: float = 3.0
     black_box: float = 0.05
     stray_change: float = 6.0
-    stray_redrawn: float = 18.0
-    stray_scenario: float = 11.0
+    stray_view: float = 9.5
     stray_backdrop: float = 18.0
+    stray_effects: Mapping[str, float] = field(default_factory=_stray_effects)
     stray_area: float = 0.004
     stray_wide_area: float = 0.01
     place_margin: float = 0.10

@@ -32,6 +32,7 @@ class Look:
         light: mean lightness.
         lines: correlation of dark lines with the source's relief.
         outlines: share of pixels that turned nearly black and were not.
+        layout: correlation of slow lightness with the source's.
         likeness: correlation of slow colour with the source's.
         detail: fine contrast against the source's.
     """
@@ -44,6 +45,7 @@ class Look:
     light: float
     lines: float
     outlines: float
+    layout: float
     likeness: float
     detail: float
 
@@ -84,6 +86,7 @@ def look_of(view: Comparison) -> Look:
         light=float(light_after.mean()),
         lines=correlation(relief(light_before), relief(light_after)),
         outlines=float(dark.mean()),
+        layout=correlation(slow[0][..., 0], slow[1][..., 0]),
         likeness=min(correlation(slow[0][..., i], slow[1][..., i]) for i in range(3)),
         detail=fine[1] / max(fine[0], 0.05),
     )
@@ -120,7 +123,10 @@ def check_style(view: Comparison, intent: Intent) -> Finding:
     return Finding(
         "style",
         {"style": said if score >= 0.5 else best},
-        ramp(view.tone.error, 0.4, 1.2),
+        worst(
+            ramp(view.tone.error, 0.4, 1.2),
+            max(ramp(look.layout, 0.2, 0.5), ramp(look.lines, 0.15, 0.35)),
+        ),
         () if score >= 0.5 else (f"it looks like {best}, not {said}",),
         slow_colour_residual(view),
         figures={
