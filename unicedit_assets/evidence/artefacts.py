@@ -108,7 +108,7 @@ def edge_width(gray: Plane) -> float:
     return float(np.percentile(span[busy] / np.maximum(steep[busy], 0.5), 15))
 
 
-def cell_share(gray: Plane) -> float:
+def cell_share(gray: Plane, ignore: Mask | None = None) -> float:
     """Return how far level steps keep to few columns and rows, 0-1: near 1 for a mosaic.
 
     Median over windows, so that a small thing on a plain ground does not count as a mosaic.
@@ -118,7 +118,8 @@ def cell_share(gray: Plane) -> float:
     for top in range(0, gray.shape[0] - size + 1, size):
         for left in range(0, gray.shape[1] - size + 1, size):
             window = gray[top : top + size, left : left + size]
-            if window.std() >= 3.0:
+            covered = ignore is not None and ignore[top : top + size, left : left + size].mean()
+            if window.std() >= 3.0 and covered < 0.3:
                 shares.append(min(_step_share(window, axis) for axis in (0, 1)))
     return float(np.median(shares)) if shares else 0.0
 
@@ -167,13 +168,16 @@ def _correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> ND
     return np.asarray(np.einsum("ij,ij->i", first, second) / (scale + 1.0), np.float32)
 
 
-def measure_detail(source: Plane, edited: Plane, ignore: Mask | None = None) -> Detail:
+def measure_detail(
+    source: Plane, edited: Plane, ignore: Mask | None = None, patterned: bool = False
+) -> Detail:
     """Compare fine structure tile by tile, leaving out ignored pixels where enough are left.
 
     Args:
         source: luma of the source laid over the edited picture, 0-255.
         edited: luma of the edited picture.
         ignore: pixels whose structure may change (the edit's target), full resolution.
+        patterned: whether the ignored pixels may hold a regular pattern of their own.
     """
     first, second = _bands(source), _bands(edited)
     usable = np.ones(len(first.fine), bool)
@@ -198,7 +202,7 @@ def measure_detail(source: Plane, edited: Plane, ignore: Mask | None = None) -> 
         noise=float(np.median((second.fine[smooth] - own).std(axis=1))) if smooth.any() else 0.0,
         grain=grain_of(edited) - grain_of(source),
         blocks=block_edges(edited) - max(0.0, block_edges(source)),
-        cells=cell_share(edited),
+        cells=cell_share(edited, ignore if patterned else None),
         width=width,
         widening=width / max(edge_width(source), 0.5),
     )

@@ -65,7 +65,7 @@ def damage_of(view: Comparison, intent: Intent | None, laid: Plane | None) -> Da
     if is_blank(pair.gray_edited) and not is_blank(pair.gray_source):
         return Damage(9.0, True, ("the picture is blank",), {"blank": 1.0})
     reference = pair.gray_source if laid is None else laid
-    detail = measure_detail(reference, pair.gray_edited, _ignored(view))
+    detail = measure_detail(reference, pair.gray_edited, _ignored(view), _patterned(intent))
     box = black_box(reference, pair.gray_edited)
     signs = _signs(view, intent, detail, box)
     worst = max(signs, key=lambda sign: sign.strength)
@@ -99,7 +99,7 @@ def _signs(view: Comparison, intent: Intent | None, detail: Detail, box: float) 
     widening = detail.widening / settings.widening
     if detail.kept < 0.6 and detail.likeness > 0.5:
         widening *= _LOST_DETAIL
-    if widening >= 1.0 and _other_view(view, intent):
+    if widening >= 1.0 and detail.likeness < 0.5 and _other_view(view, intent):
         widening = 0.0
     return [
         _Sign(grain, "the picture is full of noise"),
@@ -121,6 +121,13 @@ def _asks(intent: Intent | None, slot: str, word: str) -> bool:
     if intent is None:
         return False
     return intent.slots.get(slot) == word or any(_asks(step, slot, word) for step in intent.steps)
+
+
+def _patterned(intent: Intent | None) -> bool:
+    """Tell whether the text asks for a pattern, whose own grid is no damage."""
+    if intent is None:
+        return False
+    return "pattern" in intent.slots or any(_patterned(step) for step in intent.steps)
 
 
 def _ignored(view: Comparison) -> Mask:

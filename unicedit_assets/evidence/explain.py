@@ -7,6 +7,7 @@ the other step is looked for in what remains.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import cv2
@@ -50,6 +51,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
     }
 )
 VIEWS = frozenset({"zoom", "perspective", "roll", "mirror"})
+_GRADED = 8.0
 GRADES = frozenset({"tone", "scenario"})
 
 
@@ -130,6 +132,7 @@ def _check_with_view(view: Comparison, intent: Intent) -> Finding:
 def _check_with_grade(view: Comparison, intent: Intent) -> Finding:
     index, grading, other = _split(intent, GRADES)
     grade = check(view, grading)
-    graded = Comparison(view.pair, view.settings, before=_to_rgb(view.tone.mapped))
+    loose = replace(view.settings, change=_GRADED)  # a map is never exact
+    graded = Comparison(view.pair, loose, before=_to_rgb(view.tone.mapped))
     rest = check(graded, other)
     return _joined(_in_order(index, grade, rest))

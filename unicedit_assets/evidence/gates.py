@@ -178,12 +178,16 @@ def _allowance(view: Comparison, finding: Finding) -> _Allowance:
     names = {part.operation for part in parts}
     words = {word for part in parts for word in part.slots.values()}
     effects = [settings.stray_effects[word] for word in words & set(settings.stray_effects)]
-    if names & {"style", "scenario"} and effects:
+    if "style" in names and effects:
+        return _Allowance(max(effects), settings.stray_style_area)
+    if "scenario" in names and effects:
         return _Allowance(max(effects), settings.stray_wide_area)
     if "background" in names:
         return _Allowance(settings.stray_backdrop, settings.stray_wide_area)
-    if names & explain.VIEWS:
-        return _Allowance(settings.stray_view, settings.stray_area)
+    if names & explain.VIEWS or "stretch" in finding.figures:
+        return _Allowance(settings.stray_view, 1.5 * settings.stray_area)
+    if "tone" in names:
+        return _Allowance(settings.stray_view, 1.5 * settings.stray_area)
     return _Allowance(settings.stray_change, settings.stray_area)
 
 

@@ -18,9 +18,9 @@ def _stray_effects() -> dict[str, float]:
         "pop_art": 16.0,
         "halftone": 9.0,
         "fog": 11.0,
-        "night": 7.0,
+        "night": 10.0,
         "snow": 7.0,
-        "aged": 17.0,
+        "aged": 19.0,
     }
 
 
@@ -46,10 +46,11 @@ class EvidenceSettings:
         black_box: share of the picture in a newly black rectangle that counts as damage.
         stray_change: unexplained difference that counts as collateral in an untouched part.
         stray_effects: the same by style or scenario word: what a right one leaves unexplained.
-        stray_view: the same where the view moved, which resamples every pixel.
+        stray_view: the same where a view or a tone changed every pixel.
         stray_backdrop: the same where the ground was replaced.
         stray_area: smallest collateral region.
-        stray_wide_area: the same where the whole picture was redrawn or the ground replaced.
+        stray_wide_area: the same under a scenario, or where the ground was replaced.
+        stray_style_area: the same where the whole picture was redrawn in a style.
         place_margin: how far outside the named place a target's centre may lie.
         colour_margin: how far outside the named colour's range a colour may lie.
         named_margin: the same for the colour that a thing had before, which the text only uses to
@@ -70,11 +71,12 @@ class EvidenceSettings:
     widening: float = 3.0
     black_box: float = 0.05
     stray_change: float = 6.0
-    stray_view: float = 9.5
+    stray_view: float = 10.0
     stray_backdrop: float = 18.0
     stray_effects: Mapping[str, float] = field(default_factory=_stray_effects)
     stray_area: float = 0.004
     stray_wide_area: float = 0.01
+    stray_style_area: float = 0.015
     place_margin: float = 0.10
     colour_margin: float = 14.0
     fit: float = 0.5

@@ -124,7 +124,7 @@ def check_style(view: Comparison, intent: Intent) -> Finding:
         "style",
         {"style": said if score >= 0.5 else best},
         worst(
-            ramp(view.tone.error, 0.4, 1.2),
+            ramp(float(np.percentile(view.tone.residual[::4, ::4], 90)), 2.0, 4.0),
             max(ramp(look.layout, 0.2, 0.5), ramp(look.lines, 0.15, 0.35)),
         ),
         () if score >= 0.5 else (f"it looks like {best}, not {said}",),

@@ -25,12 +25,14 @@ class ToneFit:
         mapped: the source's LAB after the map.
         residual: smoothed distance between the edited picture and ``mapped``.
         error: median residual, LAB units.
+        slow_error: the same without fine grain, which resampling and noise change.
         shift: median distance that the map moves colours.
     """
 
     mapped: Lab
     residual: Plane
     error: float
+    slow_error: float
     shift: float
 
 
@@ -142,7 +144,14 @@ def fit_tone(source: Pixels, edited: Pixels) -> ToneFit:
     delta = to_lab(edited) - mapped
     raw = np.sqrt(np.einsum("ijk,ijk->ij", delta, delta))
     moved = np.linalg.norm((mapped - before)[::8, ::8], axis=2)
-    return ToneFit(mapped, blur(raw, 2.0), float(np.median(raw[::4, ::4])), float(np.median(moved)))
+    slow = np.linalg.norm(blur(delta, 3.0)[::4, ::4], axis=2)
+    return ToneFit(
+        mapped,
+        blur(raw, 2.0),
+        float(np.median(raw[::4, ::4])),
+        float(np.median(slow)),
+        float(np.median(moved)),
+    )
 
 
 def _conditional_mean(key: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -206,6 +215,7 @@ class Grade:
         warmth: change of mean b (yellow +, blue -).
         redness: change of mean a.
         neutral: change of b where the source is nearly gray (everywhere if nowhere is).
+        turn: median turn of hue where both pictures are coloured, degrees.
         grays: share of the source that is nearly gray.
         tint: distance of the mean edited colour from gray.
         hue: hue of the mean edited colour, degrees.
@@ -219,6 +229,7 @@ class Grade:
     warmth: float
     redness: float
     neutral: float
+    turn: float
     grays: float
     tint: float
     hue: float
@@ -243,12 +254,23 @@ def grade_of(source: Lab, edited: Lab, trusted: Mask) -> Grade:
         chroma_ratio=float(chroma_after.mean()) / max(chroma_before, 1.0),
         warmth=float(mean_after[2] - mean_before[2]),
         redness=float(mean_after[1] - mean_before[1]),
+        turn=_hue_turn(before, after),
         grays=grays,
         neutral=float(np.median((after - before)[gray, 2])),
         tint=float(np.hypot(mean_after[1], mean_after[2])),
         hue=float(np.degrees(np.arctan2(mean_after[2], mean_after[1])) % 360.0),
         spread=float(np.sqrt((deviation**2).sum(axis=1).mean())),
     )
+
+
+def _hue_turn(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+    """Return the median turn of hue where both colours are strong; 0 where too few are."""
+    first, second = (np.arctan2(lab[:, 2], lab[:, 1]) for lab in (before, after))
+    strong = (np.hypot(before[:, 1], before[:, 2]) > 8) & (np.hypot(after[:, 1], after[:, 2]) > 8)
+    if strong.mean() < 0.02:
+        return 0.0
+    turn = np.degrees(second - first)[strong]
+    return float(np.median(np.abs((turn + 180.0) % 360.0 - 180.0)))
 
 
 def _tint_line(lab: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -62,9 +62,8 @@ def _faded(g: Grade) -> float:
 
 
 def _vivid(g: Grade) -> float:
-    return worst(
-        ramp(g.chroma_ratio, 1.05, 1.15), ramp(abs(g.light), 10.0, 6.0), ramp(abs(g.neutral), 12, 6)
-    )
+    untinted = ramp(abs(g.neutral), 12.0, 6.0) if g.grays > 0.02 else ramp(g.turn, 25.0, 12.0)
+    return worst(ramp(g.chroma_ratio, 1.05, 1.15), ramp(abs(g.light), 12.0, 8.0), untinted)
 
 
 TONES: Mapping[str, Callable[[Grade], float]] = MappingProxyType(
@@ -99,7 +98,9 @@ def check_tone(view: Comparison, intent: Intent) -> Finding:
         "tone",
         {"tone": named},
         worst(
-            ramp(fit.error, 7.0, 3.0), ramp(fit.shift, 0.6, 1.5), ramp(view.structure, 0.1, 0.35)
+            ramp(fit.slow_error, 6.0, 3.0),
+            ramp(fit.shift, 0.6, 1.5),
+            ramp(view.structure, 0.1, 0.35),
         ),
         () if score >= 0.5 else (f"the tone became {best}, not {said}",),
         fit.residual,
