@@ -181,8 +181,10 @@ class Settings(BaseModel):
         try:
             values = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
             settings = cls.model_validate({**values, **(overrides or {})})
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not TOML: {error}") from error
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -195,7 +197,9 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{path}: instructions.quotas: weights are at least 0, and one is positive"
             )
-        return settings
+        places = {"lake": settings.lake, "source": settings.source}
+        below = {name: _below(home, place) for name, place in places.items()}
+        return settings.model_copy(update=below)
 
     def lake_url(self, home: Path) -> str:
         """Return where the data live."""
@@ -206,9 +210,9 @@ class Settings(BaseModel):
         return self.workers or len(os.sched_getaffinity(0))
 
 
-def home_from_environment() -> Path:
-    """Return the project's home: ``$UNICEDIT_HOME``, or the folder ``unicedit-home`` here."""
-    return Path(os.environ.get(HOME_VARIABLE) or "unicedit-home").absolute()
+def _below(home: Path, place: str) -> str:
+    """Return a place that means the same from any working directory."""
+    return place if not place or "://" in place else str(home.absolute() / place)
 
 
 def settings_text(changed: Mapping[str, object]) -> str:
@@ -236,7 +240,9 @@ def _field_lines(model: BaseModel, prefix: str, changed: Mapping[str, object]) -
         if isinstance(value, StageSettings):
             continue
         lines.append(f"# {info.description}")
-        if f"{prefix}{name}" in changed:
+        if value is None and f"{prefix}{name}" not in changed:
+            lines.append(f"# {name} =  # none")
+        elif f"{prefix}{name}" in changed:
             lines.append(f"{name} = {_toml(changed[f'{prefix}{name}'])}")
         else:
             lines.append(f"# {name} = {_toml(value)}")
@@ -248,7 +254,5 @@ def _toml(value: object) -> str:
         value = value.model_dump()
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    if value is None:
-        return '""  # none'
     # JSON and TOML agree about strings, booleans and numbers.
     return json.dumps(value, ensure_ascii=False)

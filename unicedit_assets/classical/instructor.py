@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from unicedit_assets.classical import proposals, trial
+from unicedit_assets.classical.editor import VERSION as EDITOR_VERSION
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.classical.subject import SubjectFinder
 from unicedit_assets.domain import language
@@ -40,6 +42,8 @@ class ClassicalInstructor:
             "version": VERSION,
             "choices": self._choices,
             "finder": type(self._finder).__name__ if self._finder else "PlainGroundSubject",
+            "editor": EDITOR_VERSION,
+            "opencv": cv2.__version__,
             "wordings": language.prompt().sha256,
         }
 

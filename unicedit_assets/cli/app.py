@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from unicedit_assets.cli.data_sets import audit, verify
 from unicedit_assets.settings import HOME_VARIABLE
@@ -128,7 +129,7 @@ def report(
     from unicedit_assets.cli.home import enter
     from unicedit_assets.report.page import write_report
 
-    console.print(f"report: {write_report(enter(home), out)}", soft_wrap=True)
+    console.print(f"report: {write_report(enter(home), out)}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -212,5 +213,6 @@ def main() -> None:
 
         if not is_expected(error):
             raise
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sentence = f"[red]error:[/] {escape(str(error))}"
+        Console(stderr=True).print(sentence, highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

@@ -92,7 +92,7 @@ def _show(summary: VerifySummary) -> None:
     console.print(table)
     if summary.resumed:
         console.print(f"{summary.resumed} rows had a verdict already")
-    console.print(f"verdicts: {summary.output}", soft_wrap=True)
+    console.print(f"verdicts: {summary.output}", soft_wrap=True, markup=False)
 
 
 def audit(

@@ -67,13 +67,13 @@ def _finish(
     seconds: float,
     console: Console,
 ) -> Path:
-    page = write_report(project, top / "report.html")
+    page, registry = write_report(project, top / "report.html"), project.registry
     summary = {
         **summary_json(project),
         "sources": {
             "found": registered.found,
             "held_out": registered.held_out,
-            "in_shards": registered.found - registered.held_out,
+            "in_shards": sum(len(registry.shard(name).entries) for name in registry.shards()),
             "ignored": list(registered.ignored),
             "problems": registered.problems,
         },
@@ -92,9 +92,9 @@ def _finish(
     else:
         console.print(f"{len(report.made)} partitions made in {seconds:.0f} s.")
     for name, url in summary["releases"].items():
-        console.print(f"release {name}: {url}", soft_wrap=True)
-    console.print(f"report:       {page}", soft_wrap=True)
-    console.print(f"summary:      {path}", soft_wrap=True)
+        console.print(f"release {name}: {url}", soft_wrap=True, markup=False)
+    console.print(f"report:       {page}", soft_wrap=True, markup=False)
+    console.print(f"summary:      {path}", soft_wrap=True, markup=False)
     return path
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 from resources.project import open_project
 from unicedit_assets.partitions import sync_partitions
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.settings import HOME_VARIABLE, SETTINGS_FILE, settings_text
+from unicedit_assets.settings import HOME_VARIABLE, SETTINGS_FILE, SettingsError, settings_text
 
 INSTANCE_FILE = Path(__file__).parents[2] / "dagster.yaml"
 WORKSPACE_FILE = Path(__file__).parents[2] / "workspace.yaml"
@@ -27,7 +27,10 @@ def prepare_home(home: Path, changed: Mapping[str, object] | None = None) -> Non
         changed: dotted setting -> value where a new settings file differs from the defaults.
     """
     dagster_home = home / "dagster"
-    dagster_home.mkdir(parents=True, exist_ok=True)
+    try:
+        dagster_home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{home} cannot be a project's home: {error.strerror}") from error
     if not (dagster_home / INSTANCE_FILE.name).exists() and INSTANCE_FILE.exists():
         shutil.copyfile(INSTANCE_FILE, dagster_home / INSTANCE_FILE.name)
     settings = home / SETTINGS_FILE

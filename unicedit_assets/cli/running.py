@@ -16,7 +16,7 @@ from unicedit_assets.jobs import job_name
 from unicedit_assets.partitions import dagster_key, sync_partitions
 from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.progress import watching
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError, Project
 from unicedit_assets.pipeline.stage import Ref
 
 
@@ -30,11 +30,15 @@ class RunReport:
 
     Attributes:
         made: partitions that were made, in order.
+        waiting: partitions whose inputs are missing or blocked.
+        failures: one sentence for each partition that could not be made.
         current: how many partitions were up to date already.
         seconds: stage -> seconds spent on it.
     """
 
     made: list[Ref] = field(default_factory=list)
+    waiting: list[Ref] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     current: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -53,7 +57,7 @@ def run_stages(
     """Bring every partition of the stages up to date, in pipeline order.
 
     Raises:
-        RunError: a partition failed, or a blocking check of one did.
+        RunError: partitions failed, or blocking checks of them did; all others are made.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     sync_partitions(project, instance)
@@ -67,11 +71,51 @@ def run_stages(
             report.current += len(refs) - len(stale)
             started = time.perf_counter()
             for ref in stale:
-                _make(instance, ref, progress)
-                report.made.append(ref)
+                _bring_up(project, instance, ref, progress, report)
             if stale:
                 report.seconds[stage] = time.perf_counter() - started
+    if report.failures or report.waiting:
+        raise RunError(_summary(project, report))
     return report
+
+
+def _bring_up(
+    project: Project,
+    instance: dg.DagsterInstance,
+    ref: Ref,
+    progress: Progress,
+    report: RunReport,
+) -> None:
+    """Make one partition; a failure is kept, so that it does not stop the others."""
+    ups = project.stages[ref.stage].inputs(project, ref.partition)
+    if not all(project.usable(up) for up in ups):
+        report.waiting.append(ref)
+        return
+    is_new = project.find(ref) is None
+    try:
+        _make(instance, ref, progress)
+    except RunError as error:
+        report.failures.append(str(error))
+        return
+    if is_new:
+        report.made.append(ref)
+    else:
+        report.current += 1
+
+
+def _summary(project: Project, report: RunReport) -> str:
+    """Return one sentence for what was not made; where nothing failed, what is waited for."""
+    if not report.failures:
+        first = report.waiting[0]
+        for up in project.stages[first.stage].inputs(project, first.partition):
+            try:
+                project.require(up)
+            except (MissingInputError, BlockedInputError) as error:
+                return str(error)
+    text = "; ".join(report.failures)
+    if report.waiting:
+        text += f" ({len(report.waiting)} partitions wait for that)"
+    return text
 
 
 def _is_recorded(project: Project, ref: Ref, versions: dict[str, str]) -> bool:

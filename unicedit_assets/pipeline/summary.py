@@ -32,17 +32,17 @@ def open_catalogue(project: Project) -> Catalogue:
 
 
 def open_history(project: Project) -> Catalogue:
-    """Return the catalogue of every version of every partition, newest first.
+    """Return the catalogue of every version of every partition: current ones first, then newest.
 
     A key of an older release is still answered for after the settings changed.
     """
-    found = [
+    older = [
         manifest
         for stage in PIPELINE[:4]
         for ref in project.refs(stage)
         for manifest in reversed(project.ledger.history(stage, ref.partition))
     ]
-    return Catalogue(project.ledger, found)
+    return Catalogue(project.ledger, [*current_manifests(project), *older])
 
 
 def benchmark_lines(project: Project) -> Sequence[Line]:

@@ -14,7 +14,7 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     kinds={"opencv", "parquet"},
     owners=OWNERS,
     code_version=STAGES["edits"].code_version,
-    deps=["instructions"],
+    deps=["raw_images", "instructions"],
     description="Each instruction carried out on its photograph by one editor; "
     "same size as the source.",
 )

@@ -14,7 +14,7 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     kinds={"opencv", "parquet"},
     owners=OWNERS,
     code_version=STAGES["verified_edits"].code_version,
-    deps=["edits"],
+    deps=["raw_images", "edits"],
     description="A verdict on each edit from two pictures and the text alone, "
     "and the instruction rewritten to what really changed.",
 )
