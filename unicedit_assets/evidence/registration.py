@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.evidence.pair import Plane, blur
 
 Matrix = NDArray[np.float64]
 
 _TOLERANCE = 0.75
+_MATCHING = 0.7
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,23 @@ class Matches(NamedTuple):
     end: NDArray[np.float32]
 
 
+def _reduced(gray: Plane) -> Pixels:
+    """Return the plane at matching scale; what a homography loses by it, its refinement regains."""
+    size = (round(gray.shape[1] * _MATCHING), round(gray.shape[0] * _MATCHING))
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _points(found: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """Return points at working scale; pixel centres correspond."""
+    points = np.array(found, np.float32).reshape(-1, 2)
+    return np.asarray((points + 0.5) / np.float32(_MATCHING) - 0.5, np.float32)
+
+
 def matches(first: Plane, second: Plane) -> Matches:
     """Match features of two luma planes (0-255); both arrays have shape (N, 2), x and y."""
-    detector = cv2.SIFT.create(nfeatures=1000, contrastThreshold=0.012)
-    points, codes = detector.detectAndCompute(first.astype(np.uint8), None)
-    others, other_codes = detector.detectAndCompute(second.astype(np.uint8), None)
+    detector = cv2.SIFT.create(nfeatures=800, contrastThreshold=0.012)
+    points, codes = detector.detectAndCompute(_reduced(first), None)
+    others, other_codes = detector.detectAndCompute(_reduced(second), None)
     if codes is None or other_codes is None or len(codes) < 8 or len(other_codes) < 8:
         return Matches(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32))
     found = [
@@ -200,8 +214,8 @@ def matches(first: Plane, second: Plane) -> Matches:
         if len(pair) == 2 and pair[0].distance < 0.8 * pair[1].distance
     ]
     return Matches(
-        np.array([points[m.queryIdx].pt for m in found], np.float32).reshape(-1, 2),
-        np.array([others[m.trainIdx].pt for m in found], np.float32).reshape(-1, 2),
+        _points([points[m.queryIdx].pt for m in found]),
+        _points([others[m.trainIdx].pt for m in found]),
     )
 
 
