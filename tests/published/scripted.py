@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
+import cv2
 import numpy as np
 
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Pixels, Verdict
 
+VERDICTS: Mapping[str, Callable[[Verdict], Any]] = {
+    "nothing": lambda verdict: None,
+    "reason": lambda verdict: replace(verdict, reason=Reason.BOMB),
+    "acceptance": lambda verdict: replace(verdict, reason=None, differences=()),
+    "text": lambda verdict: replace(verdict, rewritten_en="\ud800"),
+    "region": lambda verdict: replace(verdict, regions=((0.0, float("nan"), 1.0, 1.0),)),
+    "evidence": lambda verdict: replace(verdict, evidence={"mean": float("inf")}),
+    "language": lambda verdict: replace(verdict, rewritten_en="全部改变"),
+    "numbers": lambda verdict: replace(
+        verdict,
+        is_changed=np.True_,
+        confidence=np.float32(0.5),
+        evidence={"threads": np.int64(cv2.getNumThreads())},
+    ),
+}
+
 
 class Scripted:
-    """Accepts what changed; ``raise``, ``die`` and ``nan`` in the English text do as they say."""
+    """Accepts what changed; some words in the English text make it misbehave as they say."""
 
     def __init__(self, version: str = "1", most: int | None = None) -> None:
         self.version, self.left = version, most
@@ -32,6 +51,14 @@ class Scripted:
             raise RuntimeError("no answer\nat all")
         if "die" in en:
             os.kill(os.getpid(), signal.SIGKILL)
+        if "odd" in en:
+            verdict = self._verdict(source, edited, en, cn)
+            misdeed = en.removeprefix("odd ")
+            return VERDICTS[misdeed](verdict)
+        return self._verdict(source, edited, en, cn)
+
+    @staticmethod
+    def _verdict(source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:
         changed = bool((source != edited).any())
         return Verdict(
             reason=None if changed else Reason.NO_EDIT,

@@ -77,7 +77,14 @@ def test_an_accepted_triplet(tmp_path: Path):
         ({"src": "../1.png"}, "failed", "outside_root", "root folder"),
         ({"src": None}, "failed", "unparseable", "src is missing"),
         ({"prompt_en": "raise"}, "failed", "verifier_failed", "RuntimeError: no answer at all"),
-        ({"prompt_en": "nan"}, "failed", "verifier_failed", "not within 0-1"),
+        ({"prompt_en": "nan"}, "failed", "verifier_failed", "not a verdict: confidence nan"),
+        ({"prompt_en": "odd nothing"}, "failed", "verifier_failed", "a NoneType"),
+        ({"prompt_en": "odd reason"}, "failed", "verifier_failed", "cannot reject for"),
+        ({"prompt_en": "odd acceptance"}, "failed", "verifier_failed", "nothing changed"),
+        ({"prompt_en": "odd text"}, "failed", "verifier_failed", "cannot be stored"),
+        ({"prompt_en": "odd region"}, "failed", "verifier_failed", "no box"),
+        ({"prompt_en": "odd evidence"}, "failed", "verifier_failed", "evidence 'mean' is inf"),
+        ({"prompt_en": "odd language"}, "rejected", "unparseable", "not English"),
     ],
 )
 def test_a_row_that_is_not_accepted_says_why(tmp_path: Path, change, verdict, reason, detail):
@@ -146,6 +153,20 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, name: str, survived: 
     assert output.read_bytes() == (tmp_path / f"whole-{name}").read_bytes()
 
 
+def test_a_kill_before_the_journal_is_removed_doubles_nothing(tmp_path: Path, monkeypatch):
+    source, output = lay_out(tmp_path, {"key": "a"}, {"key": "b"}), tmp_path / "out.parquet"
+    journal = tmp_path / ".out.parquet.partial.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        verify(source, output)
+    before = output.read_bytes()
+    assert journal.exists()
+    summary = verify(source, output)
+    assert (summary.inputs, summary.resumed) == (2, 2)
+    assert output.read_bytes() == before
+    assert not journal.exists()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.floats(0, 1))
 def test_a_journal_cut_anywhere_heals(tmp_path: Path, share: float):
@@ -169,6 +190,13 @@ def test_workers_give_the_same_verdicts_in_the_same_order(tmp_path: Path):
         for name in ("one", "two")
     ]
     assert by_key[0] == by_key[1]
+
+
+def test_a_worker_has_one_thread_and_may_answer_in_any_number_types(tmp_path: Path):
+    source = lay_out(tmp_path, {"prompt_en": "odd numbers"})
+    verify(source, tmp_path / "out.jsonl", workers=2)
+    (row,) = written(tmp_path / "out.jsonl")
+    assert (row["evidence"], row["confidence"], row["is_changed"]) == ({"threads": 1.0}, 0.5, True)
 
 
 @pytest.mark.parametrize("deadly", [0, 5, 8])

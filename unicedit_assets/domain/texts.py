@@ -1,4 +1,4 @@
-"""Which language a short instruction is in, by its script.
+"""What texts can be stored, and which language a short instruction is in, by its script.
 
 Instructions are a sentence long: statistical language identifiers err on them, the script does not.
 """
@@ -35,6 +35,16 @@ def _shares(text: str) -> tuple[float, float]:
     han = sum(map(_is_han, letters))
     latin = sum("LATIN" in unicodedata.name(char, "") for char in letters)
     return latin / len(letters), han / len(letters)
+
+
+def storable(text: str) -> str:
+    """Return a text with what UTF-8 cannot hold written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def is_text(value: object) -> bool:
+    """Tell whether a backend's answer is a text that can be stored: no lone surrogates."""
+    return isinstance(value, str) and value == storable(value)
 
 
 def is_english(text: str) -> bool:

@@ -16,7 +16,7 @@ from unicedit_assets.domain.roles import Draft, Instructor, Refusal, Survey
 from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.rows import Collector, is_text, json_text, named
+from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, PartitionSpec, split
 
@@ -320,7 +320,7 @@ def _refused(refusal: Refusal) -> tuple[Reason, str]:
 def _is_readable(draft: object) -> bool:
     return isinstance(draft, Draft) and all(
         map(
-            is_text,
+            texts.is_text,
             (
                 draft.subtask,
                 draft.en,

@@ -12,6 +12,7 @@ import pyarrow as pa
 from unicedit_assets.domain import schemas
 from unicedit_assets.domain.identity import Json, canonical
 from unicedit_assets.domain.reasons import STAGE_REASONS, Outcome, Reason, outcome_of
+from unicedit_assets.domain.texts import storable
 from unicedit_assets.storage.ledger import ChunkOutput
 from unicedit_assets.storage.manifests import Counts
 
@@ -26,16 +27,6 @@ def json_text(value: Json) -> str:
         ValueError: the value holds NaN or an infinity.
     """
     return canonical(value).decode()
-
-
-def is_text(value: object) -> bool:
-    """Tell whether a backend's answer is a text that can be stored: no lone surrogates."""
-    return isinstance(value, str) and value == storable(value)
-
-
-def storable(text: str) -> str:
-    """Return a text with what UTF-8 cannot hold written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def detail_of(error: object) -> str:

@@ -6,22 +6,21 @@ hidden truth of planted faults, never reaches it: this module does not read that
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 from typing import Any, NamedTuple
 
-from unicedit_assets.domain import codec, schemas, texts
+from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.reasons import STAGE_REASONS, Reason
+from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Verdict, Verifier
+from unicedit_assets.domain.verdicts import flaws, misworded
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.registry import RegistryError
-from unicedit_assets.pipeline.rows import Collector, is_text, json_text, named
+from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
 
@@ -59,35 +58,6 @@ def judge_triplet(verifier: Verifier, triplet: Triplet) -> VerifyAnswer:
     if flaw:
         return VerifyAnswer(None, 0.0, f"not a verdict: {flaw}")
     return VerifyAnswer(verdict, time.perf_counter() - started)
-
-
-def flaws(verdict: object) -> Iterator[str]:
-    """Yield what is wrong with a verifier's answer; a sound verdict yields nothing.
-
-    A verdict that is no number, or that contradicts itself, is the verifier's failure with this one
-    edit. It must neither pass the gate nor make the whole shard unusable.
-    """
-    if not isinstance(verdict, Verdict):
-        yield f"a {type(verdict).__name__}"
-        return
-    if verdict.reason is not None and verdict.reason not in STAGE_REASONS[VerifiedEdits.name]:
-        yield f"it cannot reject for {verdict.reason!r}"
-    if not (_finite(verdict.confidence) and 0 <= verdict.confidence <= 1):
-        yield f"confidence {verdict.confidence!r}"
-    for name, value in verdict.evidence.items():
-        if not (is_text(name) and _finite(value)):
-            yield f"evidence {name!r} is {value!r}"
-    said = (verdict.rewritten_en, verdict.rewritten_cn, verdict.source_caption)
-    if not all(map(is_text, (*said, verdict.edit_caption, *verdict.differences))):
-        yield "a text that cannot be stored"
-    if not all(len(box) == 4 and all(map(_finite, box)) for box in verdict.regions):
-        yield "a region that is no box"
-    if verdict.reason is None and not (verdict.is_changed and verdict.differences):
-        yield "it accepts an edit in which nothing changed"
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, Real) and math.isfinite(value)
 
 
 def verifier_version(project: Project) -> str:
@@ -166,15 +136,6 @@ def verdict_fields(verdict: Verdict) -> dict[str, Any]:
         "evidence": json_text({name: float(value) for name, value in verdict.evidence.items()}),
         "regions": json_text([[float(edge) for edge in box] for box in verdict.regions]),
     }
-
-
-def misworded(verdict: Verdict) -> str:
-    """Return what is wrong with the language of the rewritten texts, or nothing."""
-    if verdict.rewritten_en and not texts.is_english(verdict.rewritten_en):
-        return f"the rewritten instruction is not English: {verdict.rewritten_en!r}"
-    if verdict.rewritten_cn and not texts.is_chinese(verdict.rewritten_cn):
-        return f"the rewritten instruction is not Chinese: {verdict.rewritten_cn!r}"
-    return ""
 
 
 def collect_verdict(

@@ -6,7 +6,6 @@ answer with a reason, and the rest goes on.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import cv2
+
 from unicedit_assets.domain.reasons import Outcome, Reason, outcome_of
 from unicedit_assets.domain.roles import Pixels, Verdict, Verifier
+from unicedit_assets.domain.verdicts import flaws, misworded
 from unicedit_assets.published.pictures import PictureError, decode_picture
 from unicedit_assets.published.triplets import Triplet
 
@@ -71,13 +73,22 @@ def _file(name: str, path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _checked(verdict: Verdict) -> Verdict:
-    if not 0.0 <= verdict.confidence <= 1.0:
-        raise ValueError(f"confidence {verdict.confidence} is not within 0-1")
-    bad = [name for name, value in verdict.evidence.items() if not math.isfinite(value)]
-    if bad:
-        raise ValueError(f"evidence {bad[0]} is not finite")
-    return verdict
+def _asked(verifier: Verifier, source: Pixels, edited: Pixels, triplet: Triplet) -> Answer:
+    """Ask the verifier; an answer that the pipeline would not take is not taken here either."""
+    try:
+        verdict = verifier.verify(source, edited, triplet.prompt_en, triplet.prompt_cn)
+        flaw = next(flaws(verdict), "")
+    except Exception as error:  # a backend may raise anything; the row must not be lost
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return Answer(Outcome.FAILED, Reason.VERIFIER_FAILED, detail, None)
+    if flaw:
+        detail = f"not a verdict: {flaw}"[:300]
+        return Answer(Outcome.FAILED, Reason.VERIFIER_FAILED, detail, None)
+    if verdict.reason is not None:
+        return Answer(outcome_of(verdict.reason), verdict.reason, "", verdict)
+    if trouble := misworded(verdict):
+        return Answer(outcome_of(Reason.UNPARSEABLE), Reason.UNPARSEABLE, trouble, verdict)
+    return Answer(Outcome.ACCEPTED, None, "", verdict)
 
 
 def judge(triplet: Triplet, verifier: Verifier, max_pixels: int) -> Answer:
@@ -91,14 +102,7 @@ def judge(triplet: Triplet, verifier: Verifier, max_pixels: int) -> Answer:
             raise _Refusal(Outcome.REJECTED, Reason.WRONG_SIZE, detail)
     except _Refusal as refusal:
         return refusal.answer
-    try:
-        verdict = _checked(verifier.verify(source, edited, triplet.prompt_en, triplet.prompt_cn))
-    except Exception as error:  # a backend may raise anything; the row must not be lost
-        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return Answer(Outcome.FAILED, Reason.VERIFIER_FAILED, detail, None)
-    if verdict.reason is None:
-        return Answer(Outcome.ACCEPTED, None, "", verdict)
-    return Answer(outcome_of(verdict.reason), verdict.reason, "", verdict)
+    return _asked(verifier, source, edited, triplet)
 
 
 class _Worker:
@@ -108,6 +112,8 @@ class _Worker:
 
 
 def _start(make_verifier: MakeVerifier) -> None:
+    # One thread a worker: the workers are the parallelism.
+    cv2.setNumThreads(1)
     _Worker.verifier = make_verifier()
 
 

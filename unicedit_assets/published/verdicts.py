@@ -180,9 +180,15 @@ class Verdicts:
         Raises:
             OutputError: the file holds something else.
         """
-        yield from self._finished()
+        finished: set[tuple[str, int]] = set()
+        for row in self._finished():
+            finished.add((row.key, row.occurrence))
+            yield row
         with self._journal.open("rb") as stream:
-            yield from map(_decode, stream)
+            for row in map(_decode, stream):
+                # A kill after the output was finished leaves the journal that it was made from.
+                if (row.key, row.occurrence) not in finished:
+                    yield row
 
     def add(self, row: VerdictRow) -> None:
         """Write one verdict; from here on a kill does not lose it.

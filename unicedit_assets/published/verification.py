@@ -77,10 +77,13 @@ def _row(task: Task, answer: Answer, verifier: str) -> VerdictRow:
         verdict=str(answer.outcome),
         reason=None if answer.reason is None else str(answer.reason),
         detail=answer.detail,
-        is_changed=verdict.is_changed if verdict else None,
-        confidence=verdict.confidence if verdict else None,
-        differences=verdict.differences if verdict else (),
-        evidence=dict(verdict.evidence) if verdict else {},
+        # A verifier may answer in numpy's types, which JSON does not know.
+        is_changed=bool(verdict.is_changed) if verdict else None,
+        confidence=float(verdict.confidence) if verdict else None,
+        differences=tuple(verdict.differences) if verdict else (),
+        evidence={name: float(figure) for name, figure in verdict.evidence.items()}
+        if verdict
+        else {},
         rewritten_en=verdict.rewritten_en if verdict else "",
         rewritten_cn=verdict.rewritten_cn if verdict else "",
         verifier=verifier,
