@@ -13,6 +13,7 @@ from published.samples import key
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.published.plan import (
     CANDIDATE_SCHEMA,
+    HeldOut,
     Plan,
     PlanSettings,
     make_plan,
@@ -34,15 +35,22 @@ def candidate(seed: int, shard: str = "s00000", row: int = 0, **change: object) 
         "edit_id": key(seed),
         "image_id": f"image{seed}",
         "phash": f"hash{seed}",
+        "pixel_sha256": f"pixels{seed}",
         "subtask": "Color Alteration",
         "shard": shard,
         "row": row,
     } | change
 
 
-def plan(rows: list[dict], benchmark: Sequence[str] = (), **settings: object) -> Plan:
+def plan(
+    rows: list[dict],
+    benchmark: Sequence[str] = (),
+    held_out: HeldOut | None = None,
+    **settings: object,
+) -> Plan:
     table = pa.Table.from_pylist(rows, CANDIDATE_SCHEMA)
-    return make_plan(table, PlanSettings(**settings), keep_first, find_near, benchmark)
+    away = held_out or HeldOut(phashes=tuple(benchmark))
+    return make_plan(table, PlanSettings(**settings), keep_first, find_near, away)
 
 
 def reasons(made: Plan) -> dict[str, Reason]:
@@ -91,6 +99,44 @@ def test_a_benchmark_image_is_contaminated_and_shadows_nobody():
     assert reasons(made) == {key(0): Reason.CONTAMINATED}
 
 
+@pytest.mark.parametrize("phash", ["p", None])
+@pytest.mark.parametrize("same", ["image_id", "pixel_sha256"])
+def test_one_photograph_in_two_shards_is_published_once(same: str, phash: str | None):
+    rows = [
+        candidate(i, shard, row, phash=phash, **{same: "one"})
+        for i, (shard, row) in enumerate([("s00000/a", 0), ("s00000/b", 0), ("s00001/a", 0)])
+    ]
+    if same == "pixel_sha256":
+        rows[1]["image_id"] = rows[0]["image_id"]
+    made = plan(rows)
+    assert reasons(made) == {key(2): Reason.DUPLICATE}
+    assert f"image {rows[0]['image_id']} of s00000" in made.left_out[0].detail
+
+
+def test_equal_pixels_repeat_each_other_even_in_one_shard():
+    rows = [candidate(i, row=i, phash=None, pixel_sha256="one") for i in range(2)]
+    assert reasons(plan(rows)) == {key(1): Reason.DUPLICATE}
+
+
+def test_what_repeats_a_near_duplicate_names_the_photograph_that_stays():
+    rows = [
+        candidate(0, "s00000", phash="p"),
+        candidate(1, "s00001", phash="p", image_id="b"),
+        candidate(2, "s00002", phash=None, image_id="b"),
+    ]
+    made = plan(rows)
+    assert reasons(made) == {key(1): Reason.DUPLICATE, key(2): Reason.DUPLICATE}
+    assert all("image image0 of s00000" in reject.detail for reject in made.left_out)
+
+
+@pytest.mark.parametrize(
+    "held_out", [HeldOut(frozenset({"image0"})), HeldOut(pixel_hashes=frozenset({"pixels0"}))]
+)
+def test_a_benchmark_image_without_a_hash_is_contaminated(held_out: HeldOut):
+    rows = [candidate(i, row=i, phash=None) for i in range(2)]
+    assert reasons(plan(rows, held_out=held_out)) == {key(0): Reason.CONTAMINATED}
+
+
 def test_pictures_without_a_hash_repeat_nobody():
     assert not plan([candidate(i, row=i, phash=None) for i in range(3)], ["bench"]).left_out
 
@@ -134,6 +180,7 @@ def test_conserves_every_candidate_and_ignores_the_order_they_come_in(
             row,
             image_id=f"image{image}",
             phash=f"hash{image % 4}",
+            pixel_sha256=f"pixels{image}" if image else None,
             subtask=("Color Alteration", "Style Transfer")[edit % 2],
         )
         for row, (edit, image, shard, _) in enumerate(drawn)

@@ -7,20 +7,25 @@ byte-reproducible, so a killed and resumed release equals an uninterrupted one.
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unicedit_assets.domain import codec, duplicates, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import outcome_of
+from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.release_rows import (
     ShardRows,
@@ -37,6 +42,7 @@ from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBenchSamples
 from unicedit_assets.published.card import CardFacts, render_card
 from unicedit_assets.published.plan import (
     CANDIDATE_SCHEMA,
+    HeldOut,
     Plan,
     PlannedRow,
     PlanSettings,
@@ -45,7 +51,7 @@ from unicedit_assets.published.plan import (
 from unicedit_assets.published.schema import PROVENANCE_SCHEMA, REJECTS_SCHEMA
 from unicedit_assets.published.statistics import Statistics
 from unicedit_assets.published.writer import ReleaseRow, write_data_file
-from unicedit_assets.storage.blobs import StorageFull
+from unicedit_assets.storage.blobs import StorageError, StorageFull
 from unicedit_assets.storage.ledger import ChunkOutput
 
 LIMITS = (
@@ -57,6 +63,7 @@ LIMITS = (
 
 # Stages whose code can change a release; the card names their versions.
 _UPSTREAM = ("raw_images", "instructions", "edits", "verified_edits", "unicbench_samples")
+_BLOCK = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -79,34 +86,54 @@ def to_png(pair: PairBytes) -> PairBytes:
 
 def candidates(project: Project, partitions: Sequence[str]) -> pa.Table:
     """Return one row of metadata for each accepted edit, in shard order."""
-    rows = []
-    for partition in partitions:
-        shard = partition.split("/")[0]
-        verified = project.require(Ref("verified_edits", partition))
-        raw = project.require(Ref("raw_images", shard))
-        hashes = project.ledger.read(raw, schemas.ROWS, ["image_id", "phash"]).to_pylist()
-        phash_of = {row["image_id"]: row["phash"] for row in hashes}
-        columns = ["edit_id", "image_id", "subtask"]
-        table = project.ledger.read(verified, schemas.ROWS, columns)
-        rows += [
-            {**row, "phash": phash_of[row["image_id"]], "shard": partition, "row": place}
-            for place, row in enumerate(table.to_pylist())
-        ]
-    return pa.Table.from_pylist(rows, schema=CANDIDATE_SCHEMA)
+    tables = [_candidates_of(project, partition) for partition in partitions]
+    return pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *tables])
+
+
+def _candidates_of(project: Project, partition: str) -> pa.Table:
+    verified = project.require(Ref("verified_edits", partition))
+    raw = project.require(Ref("raw_images", partition.split("/")[0]))
+    edits = project.ledger.read(verified, schemas.ROWS, ["edit_id", "image_id", "subtask"])
+    images = project.ledger.read(raw, schemas.ROWS, ["image_id", "phash", "pixel_sha256"])
+    place = pc.index_in(edits["image_id"], images["image_id"].combine_chunks())
+    if place.null_count:
+        raise StorageError(f"an edit of {partition} is of a photograph that its shard lacks")
+    columns = {
+        **{name: edits[name] for name in edits.column_names},
+        **{name: images[name].take(place) for name in ("phash", "pixel_sha256")},
+        "shard": pa.repeat(partition, edits.num_rows),
+        "row": pa.array(np.arange(edits.num_rows)),
+    }
+    return pa.table({name: columns[name] for name in CANDIDATE_SCHEMA.names}, CANDIDATE_SCHEMA)
+
+
+def benchmark_images(project: Project) -> HeldOut:
+    """Return what identifies the benchmark's images, which no release may contain."""
+    benchmark = project.require(Ref(UnicBenchSamples.name, BENCHMARK))
+    rows = project.ledger.read(benchmark, schemas.ROWS, ["image_id", "phash"]).to_pylist()
+    featureless = {row["image_id"] for row in rows if not row["phash"]}
+    pictures = Pictures(project.ledger, benchmark, "image_id", "image")
+    return HeldOut(
+        frozenset(row["image_id"] for row in rows),
+        tuple(sorted({row["phash"] for row in rows if row["phash"]})),
+        frozenset(_pixel_hash(pictures[image_id]) for image_id in sorted(featureless)),
+    )
+
+
+def _pixel_hash(encoded: bytes) -> str:
+    return hashlib.sha256(codec.decode(encoded).tobytes()).hexdigest()
 
 
 def plan_release(project: Project, partitions: Sequence[str]) -> Plan:
     """Decide which accepted edits are published; every other one gets a reason."""
     settings = project.settings.unicedit_10m
-    benchmark = project.require(Ref(UnicBenchSamples.name, BENCHMARK))
-    held_out = project.ledger.read(benchmark, schemas.ROWS, ["phash"])["phash"].to_pylist()
     distance = settings.duplicate_distance
     return make_plan(
         candidates(project, partitions),
         PlanSettings(settings.rows_per_file, settings.max_per_subtask),
         partial(repeats, max_distance=distance),
         partial(near_references, max_distance=distance),
-        sorted({text for text in held_out if text}),
+        benchmark_images(project),
     )
 
 
@@ -135,11 +162,36 @@ def near_references(
     return answers
 
 
+class PublishedFile(NamedTuple):
+    """A file of a release as the manifest records it; ``name`` is relative to its folder."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+def published_file(name: str, stream: IO[bytes]) -> PublishedFile:
+    """Measure a file, read from its beginning to its end."""
+    digest, size = hashlib.sha256(), 0
+    while block := stream.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
+    return PublishedFile(name, size, digest.hexdigest())
+
+
+def _with_files(output: ChunkOutput, files: Iterable[PublishedFile]) -> ChunkOutput:
+    """Add what a chunk published to its output, so that the manifest vouches for every byte."""
+    recorded: dict[str, Json] = {
+        file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in files
+    }
+    return replace(output, extra={**output.extra, "files": recorded})
+
+
 class Release:
     """The stage."""
 
     name = "unicedit_10m"
-    code_version = "1"
+    code_version = "2"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return (
@@ -191,10 +243,10 @@ class ReleaseJob:
         settings = self._project.settings.unicedit_10m
         with _scratch_file() as path:
             write_data_file(path, self._published(index), settings.row_group_bytes)
-            self._project.ledger.store.upload_new(f"{self._folder}/{name}", path)
+            published = self._upload(name, path)
         beside = name.replace("data/", "provenance/")
-        self._put(beside, parquet_bytes(provenance, PROVENANCE_SCHEMA))
-        return collector.output()
+        files = [published, self._put(beside, parquet_bytes(provenance, PROVENANCE_SCHEMA))]
+        return _with_files(collector.output(), files)
 
     def _published(self, index: int) -> Iterator[ReleaseRow]:
         rows, again = list(self._plan.rows(index)), iter(self._plan.rows(index))
@@ -227,17 +279,29 @@ class ReleaseJob:
             table = self._project.ledger.read_chunk(self._spec, index, chunks, columns)
             for row in table.to_pylist():
                 statistics.add(facts_of(row))
-        self._rejects(statistics)
-        self._put("stats.json", statistics.to_bytes())
+        files = list(self._rejects(statistics))
+        files.append(self._put("stats.json", statistics.to_bytes()))
         facts = CardFacts(self._name, dict(self._spec.inputs), self._versions(), LIMITS)
-        self._put("README.md", render_card(statistics.to_json(), facts).encode())
-        return collector.output()
+        card = render_card(statistics.to_json(), facts).encode()
+        return _with_files(collector.output(), [*files, self._put("README.md", card)])
 
     def _versions(self) -> dict[str, str]:
+        """Return the versions of the stages' code, and of the editors and verifiers."""
         stages = [self._project.stages[name] for name in (*_UPSTREAM, Release.name)]
-        return {stage.name: f"code {stage.code_version}" for stage in stages}
+        versions = {stage.name: f"code {stage.code_version}" for stage in stages}
+        for partition in self._partitions:
+            editor = partition.partition("/")[2]
+            versions[f"editor {editor}"] = self._identity("edits", partition, "editor")
+            versions["verifier"] = self._identity("verified_edits", partition, "verifier")
+        return versions
 
-    def _rejects(self, statistics: Statistics) -> None:
+    def _identity(self, stage: str, partition: str, role: str) -> str:
+        identity = self._project.require(Ref(stage, partition)).config[role]
+        if not isinstance(identity, dict):
+            raise StorageError(f"{stage} {partition} does not tell who its {role} was")
+        return f"{identity['name']} {identity['version']}"
+
+    def _rejects(self, statistics: Statistics) -> Iterator[PublishedFile]:
         """Write the negatives: a file for each shard, and one for what the plan left out."""
         shards = dict.fromkeys(partition.split("/")[0] for partition in self._partitions)
         for shard in shards:
@@ -246,7 +310,7 @@ class ReleaseJob:
                 if partition.startswith(f"{shard}/"):
                     refs += [Ref("edits", partition), Ref("verified_edits", partition)]
             rows = [row for ref in refs for row in self._reject_rows(ref)]
-            self._write_rejects(f"rejects/{shard}.parquet", rows, statistics)
+            yield self._write_rejects(f"rejects/{shard}.parquet", rows, statistics)
         left_out = [
             reject_row(
                 Release.name,
@@ -261,7 +325,7 @@ class ReleaseJob:
             )
             for left in self._plan.left_out
         ]
-        self._write_rejects("rejects/release.parquet", left_out, statistics)
+        yield self._write_rejects("rejects/release.parquet", left_out, statistics)
 
     def _reject_rows(self, ref: Ref) -> Iterator[dict[str, Any]]:
         manifest = self._project.require(ref)
@@ -271,13 +335,35 @@ class ReleaseJob:
 
     def _write_rejects(
         self, name: str, rows: Sequence[dict[str, Any]], statistics: Statistics
-    ) -> None:
+    ) -> PublishedFile:
         for row in rows:
             statistics.add_reject(row["stage"], row["reason"], row["edit_subtask"])
-        self._put(name, parquet_bytes(rows, REJECTS_SCHEMA))
+        return self._put(name, parquet_bytes(rows, REJECTS_SCHEMA))
 
-    def _put(self, name: str, data: bytes) -> None:
-        self._project.ledger.store.put_new(f"{self._folder}/{name}", data)
+    def _put(self, name: str, data: bytes) -> PublishedFile:
+        file = published_file(name, io.BytesIO(data))
+        if not self._project.ledger.store.put_new(f"{self._folder}/{name}", data):
+            self._adopt(file)
+        return file
+
+    def _upload(self, name: str, path: Path) -> PublishedFile:
+        with path.open("rb") as stream:
+            file = published_file(name, stream)
+        if not self._project.ledger.store.upload_new(f"{self._folder}/{name}", path):
+            self._adopt(file)
+        return file
+
+    def _adopt(self, file: PublishedFile) -> None:
+        """Take a file that a killed run, or another one, has left: it must be the same one."""
+        key = f"{self._folder}/{file.name}"
+        with self._project.ledger.store.open(key) as stream:
+            found = published_file(file.name, stream)
+        if found != file:
+            raise StorageError(
+                f"{key} is there already and holds something else ({found.bytes} bytes, sha256 "
+                f"{found.sha256[:12]}, not {file.bytes} bytes, sha256 {file.sha256[:12]}): it was "
+                "changed or damaged after it was written; remove it and run again."
+            )
 
 
 @contextmanager

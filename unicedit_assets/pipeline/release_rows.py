@@ -104,7 +104,7 @@ def provenance_row(shard: ShardRows, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **same,
         "key": row["edit_id"],
-        "source_uri": f"{image['root'].rstrip('/')}/{image['source']}",
+        "source": image["source"],
         "licence": image["licence"],
         "width": edit["width"],
         "height": edit["height"],

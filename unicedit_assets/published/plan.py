@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +24,19 @@ CANDIDATE_SCHEMA = pa.schema(
         "edit_id": pa.string(),
         "image_id": pa.string(),
         "phash": pa.string(),
+        "pixel_sha256": pa.string(),
         "subtask": pa.string(),
         "shard": pa.string(),
         "row": pa.int64(),
     }
 )
-"""One row an accepted edit. ``shard`` is the partition it lies in, such as ``s00000/classical``."""
+"""One row an accepted edit. ``shard`` is the partition it lies in, such as ``s00000/classical``.
+
+``phash`` and ``pixel_sha256`` are those of the photograph; null where there is none.
+"""
+
+# What finds repeated photographs is of no use to whoever writes the files, and a third of the rows.
+_COMPARED = ("phash", "pixel_sha256")
 
 Matches: TypeAlias = Sequence[int | None]
 KeepFirst: TypeAlias = Callable[[Sequence[str | None]], Matches]
@@ -42,6 +49,21 @@ FindNear: TypeAlias = Callable[[Sequence[str | None], Sequence[str]], Matches]
 
 _NUMBER = re.compile(r"(\d+)")
 _Indices: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Images that must not be in the release: the benchmark's.
+
+    Attributes:
+        image_ids: their identities.
+        phashes: their perceptual hashes.
+        pixel_hashes: hashes of their pixels; needed of those without a perceptual hash.
+    """
+
+    image_ids: frozenset[str] = frozenset()
+    phashes: tuple[str, ...] = ()
+    pixel_hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -92,7 +114,8 @@ class Plan:
     """A release before its pictures are read.
 
     Attributes:
-        kept: candidates that go in, in the order of the files, rows in file order.
+        kept: candidates that go in, in the order of the files, rows in file order; without the
+            hashes.
         left_out: the other candidates, in the same order, each with its reason.
         rows_per_file: rows a file.
     """
@@ -155,6 +178,101 @@ def _first_rows(codes: _Indices) -> _Indices:
     return np.unique(codes, return_index=True)[1].astype(np.int64)
 
 
+def _base(shard: str) -> str:
+    """Return the shard of photographs that a partition's edits are of, whoever edited them."""
+    return shard.partition("/")[0]
+
+
+class _Photograph(NamedTuple):
+    """A photograph as one shard has it."""
+
+    image_id: str
+    phash: str | None
+    pixel_sha256: str | None
+    shard: str
+
+
+@dataclass(frozen=True)
+class _Photographs:
+    """The photographs of a sorted table by first appearance; ``codes`` numbers that of each row.
+
+    One image in two shards is two photographs; in one shard with two editors it is one.
+    """
+
+    listed: tuple[_Photograph, ...]
+    codes: _Indices
+
+    @classmethod
+    def of(cls, table: pa.Table) -> _Photographs:
+        shards = table["shard"].combine_chunks().dictionary_encode()
+        number: dict[str, int] = {}
+        bases = [
+            number.setdefault(_base(name), len(number)) for name in shards.dictionary.to_pylist()
+        ]
+        places = shards.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        base_of = np.array(bases, np.int64)[places]
+        pairs = _codes(table["image_id"]) * max(1, len(number)) + base_of
+        _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        columns = ["image_id", *_COMPARED, "shard"]
+        rows = table.select(columns).take(pa.array(first[order])).to_pylist()
+        listed = tuple(_Photograph(**row | {"shard": _base(row["shard"])}) for row in rows)
+        return cls(listed, rank[inverse])
+
+
+def _earliest(photographs: Sequence[_Photograph]) -> Matches:
+    """Return for each photograph the index of an earlier one that is the same, or None.
+
+    The same is one identity or the same pixels; perceptual hashes are compared elsewhere.
+    """
+    ids: dict[str, int] = {}
+    pixels: dict[str, int] = {}
+    found: list[int | None] = []
+    for index, photograph in enumerate(photographs):
+        same = [ids.setdefault(photograph.image_id, index)]
+        if photograph.pixel_sha256:
+            same.append(pixels.setdefault(photograph.pixel_sha256, index))
+        found.append(min(same) if min(same) < index else None)
+    return found
+
+
+def _contaminated(
+    photographs: Sequence[_Photograph], held_out: HeldOut, find_near: FindNear
+) -> Iterator[tuple[int, tuple[Reason, str]]]:
+    """Yield index and verdict of each photograph that is, or nearly is, a benchmark image."""
+    references = held_out.phashes
+    hashes = [photograph.phash for photograph in photographs]
+    near = find_near(hashes, references) if references else [None] * len(hashes)
+    for index, (photograph, match) in enumerate(zip(photographs, near, strict=True)):
+        same_pixels = photograph.pixel_sha256 in held_out.pixel_hashes
+        if photograph.image_id in held_out.image_ids or same_pixels:
+            yield index, (Reason.CONTAMINATED, "a benchmark image")
+        elif match is not None:
+            detail = f"near-duplicate of a benchmark image (hash {references[match]})"
+            yield index, (Reason.CONTAMINATED, detail)
+
+
+def _repeated(
+    photographs: Sequence[_Photograph], keep_first: KeepFirst
+) -> Iterator[tuple[int, _Photograph]]:
+    """Yield index and original of each photograph that repeats an earlier one, in any way."""
+    same = _earliest(photographs)
+    fresh = [index for index, match in enumerate(same) if match is None]
+    repeats = keep_first([photographs[index].phash for index in fresh])
+    near = {
+        index: fresh[match]
+        for index, match in zip(fresh, repeats, strict=True)
+        if match is not None
+    }
+    for index, match in enumerate(same):
+        first = index if match is None else match
+        original = near.get(first, first)
+        if original != index:
+            yield index, photographs[original]
+
+
 class _Gates:
     """Takes candidates out, gate by gate; the first gate that objects gives the reason."""
 
@@ -176,25 +294,16 @@ class _Gates:
             place = f"{self.table['shard'][origin]} row {self.table['row'][origin]}"
             self.close(int(row), Reason.DUPLICATE, f"the same key as {place}")
 
-    def images(self, benchmark: Sequence[str], find_near: FindNear, keep_first: KeepFirst) -> None:
-        codes = _codes(self.table["image_id"])
-        first = _first_rows(codes)
-        hashes = self.table["phash"].take(pa.array(first)).to_pylist()
-        ids = self.table["image_id"].take(pa.array(first)).to_pylist()
-        near = find_near(hashes, benchmark) if benchmark else [None] * len(hashes)
-        clean = [index for index, match in enumerate(near) if match is None]
-        repeats = keep_first([hashes[index] for index in clean])
-        verdicts: dict[int, tuple[Reason, str]] = {
-            index: (Reason.CONTAMINATED, f"near-duplicate of benchmark image {match}")
-            for index, match in enumerate(near)
-            if match is not None
-        }
-        for index, match in zip(clean, repeats, strict=True):
-            if match is not None:
-                detail = f"near-duplicate of image {ids[clean[match]]}"
-                verdicts[index] = (Reason.DUPLICATE, detail)
-        for row in np.flatnonzero(np.isin(codes, list(verdicts))):
-            self.close(int(row), *verdicts[int(codes[row])])
+    def images(self, held_out: HeldOut, find_near: FindNear, keep_first: KeepFirst) -> None:
+        photographs = _Photographs.of(self.table)
+        listed = photographs.listed
+        verdicts = dict(_contaminated(listed, held_out, find_near))
+        clean = [index for index in range(len(listed)) if index not in verdicts]
+        for index, original in _repeated([listed[index] for index in clean], keep_first):
+            detail = f"repeats image {original.image_id} of {original.shard}"
+            verdicts[clean[index]] = (Reason.DUPLICATE, detail)
+        for row in np.flatnonzero(np.isin(photographs.codes, list(verdicts))):
+            self.close(int(row), *verdicts[int(photographs.codes[row])])
 
     def quota(self, most: int) -> None:
         rows = np.flatnonzero(self.open)
@@ -208,8 +317,8 @@ class _Gates:
 
     def left_out(self) -> Iterator[PlannedReject]:
         rows = np.flatnonzero(~self.open)
-        for place, row in zip(rows, self.table.take(pa.array(rows)).to_pylist(), strict=True):
-            del row["phash"]
+        closed = self.table.drop_columns(list(_COMPARED)).take(pa.array(rows)).to_pylist()
+        for place, row in zip(rows, closed, strict=True):
             reason, detail = self.why[int(place)]
             yield PlannedReject(**row, reason=reason, detail=detail)
 
@@ -219,21 +328,22 @@ def make_plan(
     settings: PlanSettings,
     keep_first: KeepFirst,
     find_near: FindNear,
-    benchmark_hashes: Sequence[str] = (),
+    held_out: HeldOut = HeldOut(),
 ) -> Plan:
     """Decide what a release takes: every candidate ends up either kept or left out with a reason.
 
-    In this order: repeated keys; images that are near-duplicates of a benchmark image
-    (contaminated); images that repeat an earlier kept image, shard by shard (duplicate); rows above
-    a subtask's quota. An image's verdict holds for all its edits. The quota keeps the rows with the
-    smallest keys: keys are hashes, so this is an even draw over shards that anyone can recompute.
+    In this order: repeated keys; images that are a benchmark image or its near-duplicate
+    (contaminated); images that repeat an earlier one, shard by shard, by identity, pixels or
+    perceptual hash (duplicate); rows above a subtask's quota. An image's verdict holds for all its
+    edits of that shard. The quota keeps the rows with the smallest keys: keys are hashes, so this
+    is an even draw over shards that anyone can recompute.
 
     Args:
         candidates: a table with the columns of ``CANDIDATE_SCHEMA``, in any order of rows.
         settings: bounds of the release.
         keep_first: finds near-duplicates among perceptual hashes.
         find_near: finds near-duplicates of given references.
-        benchmark_hashes: perceptual hashes of images that must not be in the release.
+        held_out: images that must not be in the release.
 
     Raises:
         ValueError: two candidates claim the same row of the same shard.
@@ -244,8 +354,8 @@ def make_plan(
         _in_shard_order(candidates.select(CANDIDATE_SCHEMA.names).cast(CANDIDATE_SCHEMA))
     )
     gates.repeated_keys()
-    gates.images(benchmark_hashes, find_near, keep_first)
+    gates.images(held_out, find_near, keep_first)
     if settings.max_per_subtask is not None:
         gates.quota(settings.max_per_subtask)
-    kept = gates.table.filter(pa.array(gates.open))
+    kept = gates.table.drop_columns(list(_COMPARED)).filter(pa.array(gates.open))
     return Plan(kept, tuple(gates.left_out()), settings.rows_per_file)

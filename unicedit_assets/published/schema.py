@@ -45,7 +45,7 @@ PROVENANCE_SCHEMA = pa.schema(
         pa.field("key", pa.string(), nullable=False),
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("instruction_id", pa.string(), nullable=False),
-        pa.field("source_uri", pa.string()),
+        pa.field("source", pa.string()),
         pa.field("licence", pa.string()),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
@@ -72,6 +72,7 @@ PROVENANCE_SCHEMA = pa.schema(
 )
 """One row a key: everything that made it, and nothing that a second run would write differently.
 
+``source`` is the photograph's path below the registered root; where the root is stays private.
 ``published_text`` is ``original`` or ``rewritten``; ``settings`` and ``evidence`` are canonical
 JSON; ``manifests`` maps ``stage/partition`` to the fingerprint the row was read from. Wall-clock
 timings stay in the lake: a release is byte-reproducible.
