@@ -90,7 +90,8 @@ def damage_of(view: Comparison, intent: Intent | None, laid: Plane | None) -> Da
 def _signs(view: Comparison, intent: Intent | None, detail: Detail, box: float) -> list[_Sign]:
     settings = view.settings
     mosaic, blocks = detail.cells / settings.cells, detail.blocks / settings.blocks
-    if _asks(intent, "style", "pixel_art") or palette_size(view.pair.edited) <= _PALETTE:
+    drawn = mosaic >= 1.0 and palette_size(view.pair.edited) <= _PALETTE
+    if drawn or _asks(intent, "style", "pixel_art"):
         mosaic = blocks = 0.0
     if _asks(intent, "ground", "black"):
         box = 0.0

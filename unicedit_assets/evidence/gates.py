@@ -17,6 +17,7 @@ from unicedit_assets.evidence.damage import Damage, damage_of
 from unicedit_assets.evidence.finding import Finding, ramp
 
 CODE_VERSION = 1
+_MANY_TILES = 0.6  # the same share of more tiles is less likely chance
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def slipped(view: Comparison, intent: Intent | None) -> float:
     if intent is not None and explain.moves_frame(intent):
         return 0.0
     slip = view.slip
-    agreed = slip.support >= settings.slip_support and slip.still < 0.5 * slip.support
+    needed = settings.slip_support * (1.0 if slip.tiles < 40 else _MANY_TILES)
+    agreed = slip.support >= needed and slip.still < 0.5 * slip.support
     agreed = agreed and slip.support * slip.tiles >= 5 and abs(slip.zoom) < 0.06
     if not agreed or view.slip_reach < settings.slip_pixels:
         return 0.0

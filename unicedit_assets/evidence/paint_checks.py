@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,13 @@ from unicedit_assets.evidence.finding import Finding, ramp, worst
 from unicedit_assets.evidence.lettering import spelling
 from unicedit_assets.evidence.pair import Mask, Plane
 from unicedit_assets.evidence.regions import Group, gather, named_conflicts, pointed_at
-from unicedit_assets.evidence.structure import grown, kept_structure, pattern_of, roughness
+from unicedit_assets.evidence.structure import (
+    Pattern,
+    grown,
+    kept_structure,
+    pattern_of,
+    roughness,
+)
 
 
 def nothing_found(intent: Intent) -> Finding:
@@ -71,12 +77,19 @@ def _measured_place(view: Comparison, group: Group, said: str) -> str:
     return said if near else place_of(*group.centre)
 
 
+def _pattern(view: Comparison, mask: Mask, said: str) -> Pattern:
+    """Name the pattern in a mask; what lay under it may show in the picture or in the change."""
+    after = np.ascontiguousarray(view.after[..., 0])
+    options = [pattern_of(plane, mask) for plane in (after - view.before[..., 0], after)]
+    return next((option for option in options if option.name == said), options[0])
+
+
 def check_texture(view: Comparison, intent: Intent) -> Finding:
     """Check that the named region is covered with the named pattern."""
     group = pointed_at(view, gather(view, 4), intent.slots)
     if group is None:
         return nothing_found(intent)
-    pattern = pattern_of(np.ascontiguousarray(view.after[..., 0] - view.before[..., 0]), group.mask)
+    pattern = _pattern(view, group.mask, intent.slots["pattern"])
     conflicts = named_conflicts(view, group, intent.slots)
     if pattern.name != intent.slots["pattern"]:
         conflicts.append(f"the pattern is {pattern.name}, not {intent.slots['pattern']}")
@@ -209,26 +222,57 @@ def thing_scores(view: Comparison, group: Group) -> dict[str, float]:
     }
 
 
+def _paint_of(view: Comparison, thing: str) -> Mask:
+    """Return the changed pixels in the colours that a thing is drawn in; all for other things."""
+    changed = view.changes.mask
+    chroma = np.hypot(view.after[..., 1], view.after[..., 2])
+    if thing == "red_balloon":
+        return np.asarray(changed & (gap_plane(view.after, "red") < 20) & (chroma > 22))
+    if thing == "hot_air_balloon":
+        near = np.minimum(gap_plane(view.after, "orange"), gap_plane(view.after, "yellow"))
+        return np.asarray(changed & (near < 14) & (chroma > 25))
+    return changed
+
+
+def _candidates(view: Comparison, thing: str) -> tuple[Group, ...]:
+    """Return groups that could be the thing: by nearness, and by its paint where changes touch."""
+    reach = max(3, round(0.02 * view.pair.shape[1]))
+    apart = gather(view, 2, _paint_of(view, thing))
+    return (*gather(view, reach)[:6], *gather(view, 1)[:8], *apart[:8])
+
+
+def _recurs(view: Comparison, thing: str, group: Group) -> bool:
+    """Tell whether the thing shows clearly somewhere else as well."""
+    paint = _paint_of(view, thing)
+    if paint is view.changes.mask:
+        return False
+    others = gather(view, 2, paint & ~grown(group.mask, 8))
+    return any(
+        other.area > 0.4 * group.area and thing_scores(view, other)[thing] >= 0.9
+        for other in others[:4]
+    )
+
+
 def check_add(view: Comparison, intent: Intent) -> Finding:
     """Check that the named thing appeared at the named place."""
     said = intent.slots
-    groups = gather(view, max(3, round(0.02 * view.pair.shape[1])))
+    thing, margin = said["thing"], view.settings.place_margin
+    groups = _candidates(view, thing)
     if not groups:
         return nothing_found(intent)
-    margin = view.settings.place_margin
 
     def cost(group: Group) -> float:
-        unlike = 1.0 - thing_scores(view, group)[said["thing"]]
+        unlike = 1.0 - thing_scores(view, group)[thing]
         return place_gap(group.box_centre, said["place"]) / margin + 2.0 * unlike
 
-    group = min(groups[:6], key=cost)
+    group = min(groups, key=cost)
     scores = thing_scores(view, group)
-    share = scores[said["thing"]]
-    name = said["thing"] if share >= 0.3 else max(scores, key=lambda key: scores[key])
+    share = scores[thing]
+    name = thing if share >= 0.3 else max(scores, key=lambda key: scores[key])
     conflicts = []
     if share < 0.3:
-        conflicts.append(f"what appeared does not look like a {said['thing'].replace('_', ' ')}")
-    if sum(thing_scores(view, other)[said["thing"]] >= 0.5 for other in groups) > 1:
+        conflicts.append(f"what appeared does not look like a {thing.replace('_', ' ')}")
+    if _recurs(view, thing, group):
         conflicts.append("more than one appeared")
     if place_gap(group.box_centre, said["place"]) > margin:
         conflicts.append(f"it is not {said['place']}")
@@ -248,12 +292,21 @@ _SINGULAR = {"red_balloons": "red_balloon", "hot_air_balloons": "hot_air_balloon
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
 
+def _distinct(groups: Sequence[Group]) -> list[Group]:
+    """Return the groups that do not overlap an earlier one."""
+    kept: list[Group] = []
+    for group in groups:
+        if not any((group.mask & other.mask).any() for other in kept):
+            kept.append(group)
+    return kept
+
+
 def check_populate(view: Comparison, intent: Intent) -> Finding:
     """Check that exactly as many things as the text says appeared."""
     said = intent.slots
     thing = _SINGULAR[said["things"]]
-    groups = gather(view, 1)
-    real = [group for group in groups if thing_scores(view, group)[thing] >= 0.3]
+    groups = [*gather(view, 1), *gather(view, 2, _paint_of(view, thing))]
+    real = _distinct([group for group in groups if thing_scores(view, group)[thing] >= 0.3])
     if not real:
         return nothing_found(intent)
     count = len(real)

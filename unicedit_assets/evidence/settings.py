@@ -66,7 +66,7 @@ class EvidenceSettings:
     slip_pixels: float = 2.0
     slip_support: float = 0.3
     grain: float = 7.5
-    blocks: float = 0.6
+    blocks: float = 0.27
     cells: float = 0.7
     widening: float = 3.0
     black_box: float = 0.05
@@ -78,7 +78,7 @@ class EvidenceSettings:
     stray_wide_area: float = 0.01
     stray_style_area: float = 0.015
     place_margin: float = 0.10
-    colour_margin: float = 14.0
+    colour_margin: float = 20.0
     fit: float = 0.5
     named_margin: float = 30.0
 
@@ -102,7 +102,7 @@ VERSIONS: Mapping[str, EvidenceSettings] = MappingProxyType(
             stray_change=5.0,
             stray_area=0.003,
             place_margin=0.07,
-            colour_margin=11.0,
+            colour_margin=15.0,
             fit=0.55,
         ),
     }

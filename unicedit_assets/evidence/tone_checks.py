@@ -41,9 +41,8 @@ def _cool(g: Grade) -> float:
 
 
 def _bright(g: Grade) -> float:
-    return worst(
-        ramp(g.light, 4.0, 8.0), ramp(abs(g.neutral), 12.0, 7.0), ramp(g.contrast, 0.5, 0.6)
-    )
+    untinted = ramp(abs(g.neutral), 12.0, 7.0) if g.grays > 0.02 else ramp(g.turn, 25.0, 12.0)
+    return worst(ramp(g.light, 4.0, 8.0), untinted, ramp(g.contrast, 0.5, 0.6))
 
 
 def _dark(g: Grade) -> float:
