@@ -160,6 +160,12 @@ def test_a_whole_picture_edit_is_not_taken_for_a_slip_or_damage() -> None:
     assert verdict.evidence["view_factor"] == pytest.approx(2.0, abs=0.05)
 
 
+def test_a_misaligned_edit_is_rewritten_to_what_was_done_instead() -> None:
+    verdict = verify(said("tone", tone="warm"), scenes.zoomed(SOURCE, 2, 0, 0))
+    assert verdict.reason is Reason.MISALIGNED
+    assert language.parse(verdict.rewritten_en) == said("zoom", factor="2.0", place="upper_left")
+
+
 def test_the_text_is_rewritten_to_where_the_change_is() -> None:
     intent = said("write", text="SUMMER", colour="yellow", place="upper_left")
     edited = scenes.lettered(SOURCE, "SUMMER", (480, 90), (245, 215, 35))
@@ -191,10 +197,28 @@ class TestTextsOutsideTheLanguage:
         return EvidenceVerifier().verify(SOURCE, edited, self.TEXT, "")
 
     def test_an_edit_is_let_through_with_little_confidence_and_no_claim(self) -> None:
-        verdict = self.verdict(scenes.graded(SOURCE, (0.8, 0.8, 0.9)))
+        verdict = self.verdict(scenes.copied(SOURCE, 210))
         assert verdict.reason is None
         assert verdict.confidence <= 0.6
         assert verdict.rewritten_en == ""
+
+    def test_what_the_pixels_show_beyond_doubt_is_named(self) -> None:
+        verdict = self.verdict(scenes.gray(SOURCE))
+        assert language.parse(verdict.rewritten_en) == said("tone", tone="black_and_white")
+        assert language.parse(self.verdict(scenes.rolled(SOURCE, 10)).rewritten_en) == said(
+            "roll", degrees="10", turn="clockwise"
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "edited"),
+        [
+            ("please pan the camera a little", scenes.moved(SOURCE, 8, 0)),
+            ("give it a soft dreamy blur", scenes.blurred(SOURCE, 5)),
+            ("加一点胶片颗粒", scenes.noisy(SOURCE, 35)),
+        ],
+    )
+    def test_what_the_words_may_have_asked_for_is_no_fault(self, text: str, edited: Pixels) -> None:
+        assert EvidenceVerifier().verify(SOURCE, edited, text, "").reason is None
 
     def test_no_edit_damage_and_slips_are_still_found(self) -> None:
         graded = scenes.graded(SOURCE, (0.8, 0.8, 0.9))

@@ -9,6 +9,7 @@ import numpy as np
 from unicedit_assets.evidence.change import place_of
 from unicedit_assets.evidence.colours import colour_name, median_colour
 from unicedit_assets.evidence.comparison import Comparison
+from unicedit_assets.evidence.finding import Finding
 from unicedit_assets.evidence.pair import Lab
 
 if TYPE_CHECKING:
@@ -51,9 +52,16 @@ def caption(lab: Lab) -> str:
     return f"A {tone} picture of {contrast} contrast; main colours: {colours}."
 
 
+def _named(finding: Finding) -> str:
+    words = ", ".join(f"{slot} {word.replace('_', ' ')}" for slot, word in finding.slots.items())
+    return f"{finding.operation} ({words})" if words else finding.operation
+
+
 def differences(view: Comparison, ruling: Ruling) -> tuple[str, ...]:
     """List what changed, one statement each."""
     statements = list(ruling.notes)
+    if ruling.instead is not None:
+        statements.append(f"the pictures show {_named(ruling.instead)}")
     area = view.changes.area
     if area > 0.6:
         statements.append(f"{area:.0%} of the picture changed")

@@ -52,12 +52,33 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
 )
 VIEWS = frozenset({"zoom", "perspective", "roll", "mirror"})
 _GRADED = 8.0
+_SURE_INLIERS = 30
 GRADES = frozenset({"tone", "scenario"})
 
 
 def moves_frame(intent: Intent) -> bool:
     """Tell whether the text asks for another view of the whole scene."""
     return intent.operation in VIEWS or any(moves_frame(step) for step in intent.steps)
+
+
+def search(view: Comparison) -> Finding | None:
+    """Return the operation on the whole picture that explains the pixels; None when none does.
+
+    Only what can be named with certainty is named: a view by matched features, or a grade.
+    """
+    found = view.view
+    if found is not None and view.pose is not None and found.inliers >= _SURE_INLIERS:
+        kind = geometry_checks.kind_of_pose(view.pose)
+        if kind is not None:
+            slots = geometry_checks.slots_of_pose(view.pose)
+            finding = check(view, Intent(kind, slots))
+            return finding if finding.holds else None
+    mirrored = check(view, Intent("mirror"))
+    if mirrored.holds:
+        return mirrored
+    name, score = tone_checks.tone_name(view.grade)
+    finding = check(view, Intent("tone", {"tone": name}))
+    return finding if finding.holds and score >= 0.8 and view.tone.shift > 2.0 else None
 
 
 def _to_rgb(lab: Lab) -> Pixels:

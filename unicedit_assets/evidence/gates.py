@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.evidence import explain
+from unicedit_assets.evidence import explain, hints
 from unicedit_assets.evidence.change import find_changes
 from unicedit_assets.evidence.comparison import Comparison
 from unicedit_assets.evidence.damage import Damage, damage_of
@@ -30,6 +30,7 @@ class Ruling:
         finding: what was found about the text's operation; None when it was not looked for.
         evidence: measured figures, finite.
         notes: one statement each, what spoke against the edit.
+        instead: the operation that explains the pixels where the text's own does not.
     """
 
     reason: Reason | None
@@ -37,6 +38,7 @@ class Ruling:
     finding: Finding | None
     evidence: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    instead: Finding | None = None
 
 
 def _base_figures(view: Comparison) -> dict[str, float]:
@@ -93,7 +95,22 @@ def rule(view: Comparison, en: str, cn: str, intent: Intent | None) -> Ruling:
     figures |= damage.figures
     if finding is not None:
         figures |= {"fit": finding.fit, **finding.figures}
-    return _decide(view, _Seen(slip, finding, damage, figures))
+    else:
+        slip, damage = _hinted(f"{en} {cn}", slip, damage)
+    ruling = _decide(view, _Seen(slip, finding, damage, figures))
+    unnamed = finding is None and ruling.reason is None
+    if unnamed or ruling.reason is Reason.MISALIGNED:
+        return replace(ruling, instead=explain.search(view))
+    return ruling
+
+
+def _hinted(text: str, slip: float, damage: Damage) -> tuple[float, Damage]:
+    """Hold back alarms that free text may have asked for; a blank picture stays one."""
+    if hints.may_move_frame(text):
+        slip = 0.0
+    if hints.may_change_texture(text) and not damage.blank:
+        damage = replace(damage, strength=0.0)
+    return slip, damage
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ def _worded(intent: Intent) -> Wording:
 
 def rewritten(intent: Intent | None, ruling: Ruling, en: str, cn: str) -> Wording:
     """Return the texts that say exactly what changed; the given ones where they already do."""
+    if ruling.instead is not None:
+        return _worded(measured_intent(ruling.instead))
     finding = ruling.finding
     if finding is None or intent is None:
         return Wording("", "")
