@@ -9,7 +9,6 @@ from unicedit_assets.partitions import SHARDS
 from unicedit_assets.pipeline.intake import listing_digest, register_source
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.sources import SourceRootError
-from unicedit_assets.pipeline.stage import Ref
 
 # Requests a tick; the backfill schedule picks up what a burst leaves behind.
 MAX_REQUESTS = 20
@@ -35,12 +34,18 @@ def new_images(
     # What Dagster does not know yet: the new shards, and those of a tick that died on its way.
     known = set(context.instance.get_dynamic_partitions(str(SHARDS.name)))
     shards = [shard for shard in opened.registry.shards() if shard not in known]
-    if not shards and seen == context.cursor:
+    # Not only the new ones: also those that a burst or a tick that died on its way left behind.
+    refs = [
+        ref
+        for ref in opened.refs("raw_images")
+        if ref.partition in shards or opened.find(ref) is None
+    ]
+    requests = list(requests_for(opened, context.instance, refs, MAX_REQUESTS))
+    if not shards and not requests and seen == context.cursor:
         return dg.SkipReason(f"nothing new below {source}")
-    refs = [Ref("raw_images", shard) for shard in shards]
     return dg.SensorResult(
         dynamic_partitions_requests=[SHARDS.build_add_request(shards)] if shards else [],
-        run_requests=list(requests_for(opened, context.instance, refs, MAX_REQUESTS)),
+        run_requests=requests,
         cursor=seen,
     )
 

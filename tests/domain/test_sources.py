@@ -115,8 +115,15 @@ def test_a_file_deleted_later_is_unreadable(root):
     entry = entries(root)["a.jpg"]
     (root / "a.jpg").unlink()
     assert refusal(entry, root) is Reason.UNREADABLE
-    (root).rmdir()
-    assert refusal(entry, root) is Reason.UNREADABLE
+
+
+def test_a_root_that_is_away_is_not_blamed_on_the_files(root):
+    entry = entries(root)["a.jpg"]
+    root.rename(root.with_name("elsewhere"))
+    with pytest.raises(FileNotFoundError):
+        refusal(entry, root)
+    root.with_name("elsewhere").rename(root)
+    assert read(entry, root)
 
 
 def test_a_file_that_became_something_else_is_refused(root, tmp_path):

@@ -94,3 +94,15 @@ def test_what_it_asks_for_can_be_run_and_then_it_is_quiet(world: World) -> None:
     assert [request.partition_key for request in requests] == ["s00000", "s00001", "s00002"]
     assert all(world.grant(request).success for request in requests)
     assert isinstance(tick(world, result.cursor), dg.SkipReason)
+
+
+def test_what_a_burst_left_behind_is_asked_for_at_the_next_tick(world: World) -> None:
+    write_settings(world.home, {"source": str(world.home / "photographs"), "shard_size": 1})
+    folder = world.home / "photographs"
+    for number in range(MAX_REQUESTS + 5):
+        (folder / f"tiny-{number}.png").write_bytes(b"not a picture %d" % number)
+    first = accept(world, tick(world))
+    for request in list(first.run_requests or ()):
+        assert world.grant(request).success
+    second = accept(world, tick(world, first.cursor))
+    assert len(list(second.run_requests or ())) == 2 + 5

@@ -220,13 +220,11 @@ def read(entry: SourceEntry, root: Path, max_bytes: int = MAX_BYTES) -> bytes:
     Raises:
         SourceError: the entry had a problem from the start, or the file is gone, unreadable, not a
             regular file, too large, outside the root, or no longer what was registered.
+        OSError: the root is away, or the machine is in trouble; worth another try.
     """
     if entry.problem is not None:
         raise SourceError(entry.problem, entry.detail)
-    try:
-        base = Path(os.path.realpath(root, strict=True))
-    except OSError as error:
-        raise SourceError(Reason.UNREADABLE, f"root: {_why(error)}") from error
+    base = Path(os.path.realpath(root, strict=True))
     path = base / os.fsdecode(text_to_name(entry.name))
     data = b"".join(_blocks(base, path, max_bytes))
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != entry.version:
@@ -347,6 +345,8 @@ def _s3_refusal(error: Any) -> Exception:
     code = str(error.response.get("Error", {}).get("Code", ""))
     if status == 412:
         return SourceError(Reason.CHANGED, "the content is not what was registered")
-    if status in {403, 404} and code != "NoSuchBucket":
+    # Without a right to list, S3 answers 403 AccessDenied for an object that is gone; any other
+    # 403 is about the credentials.
+    if code in {"AccessDenied", "NoSuchKey"} or (status == 404 and code != "NoSuchBucket"):
         return SourceError(Reason.UNREADABLE, code)
     return error if isinstance(error, Exception) else RuntimeError(code)

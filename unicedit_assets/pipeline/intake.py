@@ -14,6 +14,7 @@ from pathlib import Path
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
+from unicedit_assets.pipeline.registry import identity_below
 from unicedit_assets.pipeline.sources import (
     SourceRootError,
     absolute_root,
@@ -74,7 +75,7 @@ def register_source(
     return Registered(
         shards=tuple(shards),
         found=len(entries),
-        new=sum((entry.name, entry.version) not in known for entry in entries),
+        new=sum(identity_below(place, entry) not in known for entry in entries),
         held_out=len(benchmark.entries) if benchmark else 0,
         ignored=tuple(ignored),
         problems=dict(Counter(entry.problem.value for entry in entries if entry.problem)),

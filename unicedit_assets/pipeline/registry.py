@@ -55,6 +55,14 @@ class SourceList:
         return cls(value["root"], tuple(SourceEntry.from_json(e) for e in value["entries"]))
 
 
+def identity_below(root: str, entry: SourceEntry) -> str:
+    """Return what makes a source a known one: name and content, wherever its root is.
+
+    A source with a problem has no content, so its place is all that tells it from another.
+    """
+    return entry.key if entry.problem is None else digest(entry.key, root)
+
+
 class Registry:
     """The registrations of one lake.
 
@@ -91,12 +99,12 @@ class Registry:
             self._lists[key] = SourceList.from_bytes(self._store.read(key))
         return self._lists[key]
 
-    def known(self) -> set[tuple[str, str]]:
-        """Return (name, version) of every registered source."""
+    def known(self) -> set[str]:
+        """Return the identity of every registered source; see ``identity_below``."""
         lists = [self.shard(name) for name in self.shards()]
         benchmark = self.benchmark()
         return {
-            (entry.name, entry.version)
+            identity_below(sources.root, entry)
             for sources in [*lists, *([benchmark] if benchmark else [])]
             for entry in sources.entries
         }
@@ -111,14 +119,14 @@ class Registry:
     ) -> list[str]:
         """Register those sources that are new; return the names of the shards they went into.
 
-        The first registration sets ``holdout`` photographs aside for the benchmark, chosen by their
-        content hash among those that ``is_sound`` accepts, so that the choice depends neither on
-        names nor on order.
+        The first registration with enough photographs sets ``holdout`` of its new ones aside for
+        the benchmark, chosen by their content hash among those that ``is_sound`` accepts, so that
+        the choice depends neither on names nor on order.
         """
         if self.benchmark() is None:
-            self._set_aside(root, entries, holdout, is_sound)
+            self._set_aside(root, self._unknown(root, entries), holdout, is_sound)
         made: list[str] = []
-        number, fresh = len(self.shards()), self._unknown(entries)
+        number, fresh = len(self.shards()), self._unknown(root, entries)
         while fresh:
             name, part = f"s{number:05d}", SourceList(root, tuple(fresh[:shard_size]))
             if self._store.put_new(f"{_SHARDS}/{name}.json", part.to_bytes()):
@@ -127,12 +135,12 @@ class Registry:
             else:
                 # Somebody registers at the same time: look again, so that no source gets into two
                 # shards. The shards are counted first, so that a new one is never overlooked.
-                number, fresh = len(self.shards()), self._unknown(entries)
+                number, fresh = len(self.shards()), self._unknown(root, entries)
         return made
 
-    def _unknown(self, entries: Sequence[SourceEntry]) -> list[SourceEntry]:
+    def _unknown(self, root: str, entries: Sequence[SourceEntry]) -> list[SourceEntry]:
         known = self.known()
-        return [entry for entry in entries if (entry.name, entry.version) not in known]
+        return [entry for entry in entries if identity_below(root, entry) not in known]
 
     def _set_aside(
         self,
@@ -141,14 +149,14 @@ class Registry:
         holdout: int,
         is_sound: Callable[[SourceEntry], bool],
     ) -> None:
-        listed = sorted(
-            (entry for entry in entries if entry.problem is None),
-            key=lambda entry: digest("holdout", entry.version),
-        )
+        # One of each content: the benchmark holds no photograph twice.
+        distinct = {entry.version: entry for entry in entries if entry.problem is None}
+        listed = sorted(distinct.values(), key=lambda entry: digest("holdout", entry.version))
         # Never more than a quarter: a tiny source must still make a data set.
         most = min(holdout, len(listed) // 4)
         chosen = tuple(islice(filter(is_sound, listed), most))
-        self._store.put_new(_BENCHMARK, SourceList(root, chosen).to_bytes())
+        if chosen or not holdout:
+            self._store.put_new(_BENCHMARK, SourceList(root, chosen).to_bytes())
 
     def releases(self) -> list[str]:
         """Return the names of all releases."""

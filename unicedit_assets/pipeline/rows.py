@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -34,8 +35,18 @@ def detail_of(error: object) -> str:
     return storable(_ADDRESS.sub("0x...", str(error)))[:_DETAIL_LENGTH]
 
 
+_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO})
+
+
 def named(error: Exception) -> str:
-    """Return an exception as one text: its kind and what it says."""
+    """Return an exception as one text: its kind and what it says.
+
+    Raises:
+        Exception: the same one, when it speaks of the machine (disk, handles, mounts) rather than
+            of the row: a row must not be condemned for it, the run must fail and be tried again.
+    """
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        raise error
     return detail_of(f"{type(error).__name__}: {error}")
 
 

@@ -75,8 +75,12 @@ def read_source(entry: SourceEntry, root: str) -> bytes:
 
     Raises:
         SourceError: it cannot be had, with the reason.
+        SourceRootError: the whole root is away or in trouble; a later try may succeed.
     """
     place = _s3_place(root)
     if place:
         return sources.read_s3(entry, _client(), place.bucket, place.prefix)
-    return sources.read(entry, Path(root))
+    try:
+        return sources.read(entry, Path(root))
+    except OSError as error:
+        raise SourceRootError(f"{root} cannot be read now ({error.strerror}); try again") from error
