@@ -1,6 +1,6 @@
 """Make the README's pictures from a finished demo: ``python docs/pictures.py demo/current``.
 
-``pairs.png``: one accepted pair for some subtasks. ``assets.png``: the asset graph in the Dagster
+``pairs.jpg``: one accepted pair for some subtasks. ``assets.png``: the asset graph in the Dagster
 UI, taken by headless Chromium from a running ``make ui`` (skipped when nothing answers there).
 """
 
@@ -59,7 +59,7 @@ def pairs(project: Project, path: Path) -> None:
         sheet.paste(before, (x, y))
         sheet.paste(after, (x + WIDTH + GAP // 2, y))
         draw.text((x + 4, y + HEIGHT + 3), text[:100], fill="black", font=font)
-    sheet.quantize(256).save(path, optimize=True)
+    sheet.save(path, quality=85, optimize=True)
 
 
 def _small(data: bytes) -> Image.Image:
@@ -82,14 +82,14 @@ def assets(path: Path) -> None:
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         page = browser.new_page(viewport={"width": 1500, "height": 620})
-        page.goto(f"{UI}/asset-groups")
-        page.wait_for_timeout(5000)
+        groups = ("1_prepare", "2_edit", "3_verify", "4_publish", "5_measure")
+        expanded = ",".join(f"unicedit:__repository__:{group}" for group in groups)
+        page.goto(f"{UI}/asset-groups?expanded={expanded}")
+        page.wait_for_timeout(8000)
         skip = page.get_by_role("button", name="Skip")
         if skip.count():
             skip.click()
-        for group in ("1_prepare", "2_edit", "3_verify", "4_publish", "5_measure"):
-            page.get_by_text(group).last.click()
-            page.wait_for_timeout(1500)
+        page.wait_for_timeout(6000)
         page.screenshot(path=path)
         browser.close()
 
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("home", type=Path)
     here = Path(__file__).parent
-    pairs(open_project(parser.parse_args().home.resolve()), here / "pairs.png")
+    pairs(open_project(parser.parse_args().home.resolve()), here / "pairs.jpg")
     assets(here / "assets.png")
 
 
