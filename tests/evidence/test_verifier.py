@@ -14,6 +14,7 @@ from unicedit_assets.domain import language
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Pixels, Verdict
+from unicedit_assets.evidence.figures import FIGURES
 from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
 
 SOURCE = scenes.scene()
@@ -225,6 +226,13 @@ class TestTextsOutsideTheLanguage:
         assert self.verdict(SOURCE.copy()).reason is Reason.NO_EDIT
         assert self.verdict(scenes.noisy(graded, 35)).reason is Reason.DEGRADED
         assert self.verdict(scenes.moved(graded, 6, 4)).reason is Reason.SHIFTED
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_every_figure_has_a_documented_name(name: str) -> None:
+    intent, edited = GOOD[name]
+    for image in (edited, SOURCE.copy(), np.zeros_like(SOURCE)):
+        assert set(verify(intent, image).evidence) <= set(FIGURES)
 
 
 def test_evidence_is_finite_and_regions_lie_in_the_picture() -> None:
