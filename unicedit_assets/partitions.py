@@ -1,4 +1,4 @@
-"""The partitions: shards and releases grow, editors and benchmarked models are the profile's."""
+"""The partitions: shards and releases grow; editors and benchmarked models are the settings'."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 SHARDS = dg.DynamicPartitionsDefinition(name="shards")
 RELEASES = dg.DynamicPartitionsDefinition(name="releases")
-EDITORS = dg.StaticPartitionsDefinition(["classical"])
-MODELS = dg.StaticPartitionsDefinition(["classical", "classical-faulty", "identity"])
+# Dynamic, since settings name them: importing this module must not read a project.
+EDITORS = dg.DynamicPartitionsDefinition(name="editors")
+MODELS = dg.DynamicPartitionsDefinition(name="models")
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "cn"])
 
 SHARDS_BY_EDITOR = dg.MultiPartitionsDefinition({"shard": SHARDS, "editor": EDITORS})
@@ -44,9 +45,11 @@ def dagster_key(stage: str, partition: str) -> str:
 
 
 def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
-    """Make Dagster know every registered shard and release."""
+    """Make Dagster know all shards and releases, and the editors and models of the profile."""
     for definition, names in (
         (SHARDS, project.registry.shards()),
+        (EDITORS, sorted(project.backends.editors)),
+        (MODELS, sorted(project.backends.models)),
         (RELEASES, project.registry.releases()),
     ):
         name = str(definition.name)

@@ -82,8 +82,9 @@ def test_the_source_that_an_editor_spoils_is_not_the_one_that_is_judged() -> Non
     def judge(source: np.ndarray, edited: np.ndarray, *_: object) -> Scores:
         return Scores(float((source != edited).any()), 9.0, 9.0, None)
 
-    request = ScoreRequest(PICTURE, "x", (), 1)
-    assert score_sample(Doing(spoil), Doing(judge), request).scores == Scores(1.0, 9.0, 9.0, None)
+    made = make_edit(Doing(spoil), EditRequest(PICTURE, "x", 1))
+    request = ScoreRequest(PICTURE, made.image, "x", ())
+    assert score_sample(Doing(judge), request).scores == Scores(1.0, 9.0, 9.0, None)
 
 
 VERDICT = Verdict(None, True, 0.5, "a", "b", ("all",), "Paint it.", "涂上颜色。", {"share": 1.0})
@@ -126,9 +127,10 @@ def test_a_rewritten_text_in_the_wrong_language_is_unparseable(texts: dict[str, 
 def test_what_cannot_be_scored_is_unscored_and_never_zero(kind: str) -> None:
     sample = dict.fromkeys(("key", "image_id", "task", "en", "cn"), "x") | {"subtask": REASONING}
     judge = Doing(lambda *_: SCORES[kind](Scores(5.0, 5.0, 5.0, 5.0, {"if": "x"})))
-    answer = score_sample(ScriptedEditor(), judge, ScoreRequest(PICTURE, "left red", ("p",), 1))
+    edit = make_edit(ScriptedEditor(), EditRequest(PICTURE, "left red", 1))
+    answer = score_sample(judge, ScoreRequest(PICTURE, edit.image, "left red", ("p",)))
     collector = Collector("unicbench_scores", schemas.UNICBENCH_SCORES)
-    collect_scores(collector, ("m", "en", "{}"), sample, answer)
+    collect_scores(collector, ("m", "en", "{}"), sample, edit, answer)
     counts = collector.output().counts
     assert (counts.inputs, counts.failed, counts.reasons) == (1, 1, {"unscored": 1})
 

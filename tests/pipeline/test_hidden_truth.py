@@ -103,7 +103,7 @@ def test_the_roles_take_pictures_and_texts_alone(method: Any, parameters: list[s
 
 def test_what_travels_to_them_holds_pictures_and_texts_alone() -> None:
     assert Triplet._fields == ("source", "edited", "en", "cn")
-    assert ScoreRequest._fields == ("image", "prompt", "points", "seed")
+    assert ScoreRequest._fields == ("source", "edited", "prompt", "points")
 
 
 def test_nobody_but_the_editing_stage_and_the_measurement_names_the_table() -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
+from lakes import open_scripted
 
-from resources.embedded import embedded_backends
 from unicedit_assets.checks.suites import SUITES
 from unicedit_assets.definitions import ASSETS, defs
-from unicedit_assets.partitions import EDITORS, LANGUAGES, MODELS, dagster_key, lake_partition
+from unicedit_assets.partitions import LANGUAGES, dagster_key, lake_partition, sync_partitions
 from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.stages import STAGES
-from unicedit_assets.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,10 +52,13 @@ def test_the_groups_sort_in_pipeline_order() -> None:
     assert groups == sorted(groups)
 
 
-def test_the_partitions_are_those_of_the_embedded_profile() -> None:
-    backends = embedded_backends(Settings())
-    assert EDITORS.get_partition_keys() == sorted(backends.editors)
-    assert MODELS.get_partition_keys() == sorted(backends.models)
+def test_dagster_learns_the_partitions_of_the_profile(tmp_path: Path) -> None:
+    project = open_scripted(tmp_path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        sync_partitions(project, instance)
+        known = {each: instance.get_dynamic_partitions(each) for each in ("editors", "models")}
+    assert known["editors"] == sorted(project.backends.editors)
+    assert known["models"] == sorted(project.backends.models)
     assert set(LANGUAGES.get_partition_keys()) == {"en", "cn"}
     for name, (_, dimensions) in GRAPH.items():
         definition = ASSETS[name].partitions_def

@@ -98,6 +98,17 @@ class Edited:
     truth: Planted | None = None
 
 
+class InProcess(Protocol):
+    """A backend that holds a model, a device or a connection, in addition to its role.
+
+    It is called in the stage's own process, from ``concurrency`` threads at once. A backend without
+    this attribute is a function of its arguments alone and is spread over worker processes.
+    """
+
+    @property
+    def concurrency(self) -> int: ...
+
+
 class Editor(Protocol):
     """Changes a photograph as an instruction says."""
 

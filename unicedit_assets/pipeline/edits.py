@@ -151,7 +151,7 @@ def edit_chunk(
         for row, seed in zip(asked, seeds, strict=True)
     )
     collector = Collector(Edits.name, schemas.EDITS, hides=True)
-    answers = project.engine.map(partial(make_edit, editor), requests)
+    answers = project.engine_for(editor).map(partial(make_edit, editor), requests)
     for key, row, seed, answer in zip(keys, asked, seeds, answers, strict=True):
         if answer.truth:
             collector.reveal({"edit_id": key, **answer.truth})

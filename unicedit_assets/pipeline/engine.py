@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from typing import Protocol, TypeVar
@@ -96,10 +96,31 @@ class LocalEngine:
     def _spread(
         self, function: Callable[[Item], Result], items: Iterable[Item]
     ) -> Iterator[Result]:
-        pool, waiting = _pool(self._workers), deque[Future[Result]]()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= self._workers * _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
+        yield from _in_order(_pool(self._workers), function, items, self._workers * _AHEAD)
+
+
+class ThreadEngine:
+    """Threads of this process, for backends that hold a model, a device or a connection."""
+
+    def __init__(self, threads: int):
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        self._threads = threads
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` in the order of the items, ``threads`` of them at once."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from _in_order(pool, function, items, self._threads * _AHEAD)
+
+
+def _in_order(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """Yield results in the order of the items, at most ``ahead`` of them taken at once."""
+    waiting = deque[Future[Result]]()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) >= ahead:
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -225,7 +225,8 @@ def outcomes(
 ) -> Iterator[Kept | Dropped]:
     """Yield what became of each photograph and of each instruction asked for; none is lost."""
     instructor = project.backends.instructor
-    surveys = list(project.engine.map(partial(look, instructor), photographs))
+    engine = project.engine_for(instructor)
+    surveys = list(engine.map(partial(look, instructor), photographs))
     for photograph, survey in zip(photographs, surveys, strict=True):
         if isinstance(survey, str):
             yield _of_image(photograph.image_id, Reason.INSTRUCTOR_FAILED, survey)
@@ -236,7 +237,7 @@ def outcomes(
         else:
             detail = "no subtask that has a quota makes sense here"
             yield _of_image(request.photograph.image_id, Reason.INFEASIBLE, detail)
-    answers = project.engine.map(partial(ask, instructor), requests)
+    answers = engine.map(partial(ask, instructor), requests)
     for request, answer in zip(requests, answers, strict=True):
         yield from enough(sorted_answer(request, answer), plan.least)
 

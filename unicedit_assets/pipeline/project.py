@@ -14,7 +14,7 @@ from pathlib import Path
 from unicedit_assets.domain.identity import digest
 from unicedit_assets.domain.quality import Gate
 from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
-from unicedit_assets.pipeline.engine import Engine
+from unicedit_assets.pipeline.engine import Engine, ThreadEngine
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref, Stage
 from unicedit_assets.settings import Settings
@@ -96,6 +96,11 @@ class Project:
             config=config,
             inputs=inputs,
         )
+
+    def engine_for(self, backend: object) -> Engine:
+        """Return what calls a backend: this process's threads where it asks so, else the engine."""
+        threads = getattr(backend, "concurrency", None)
+        return self.engine if threads is None else ThreadEngine(threads)
 
     def find(self, ref: Ref) -> Manifest | None:
         """Return the up-to-date manifest of a partition, or None when it must be made."""

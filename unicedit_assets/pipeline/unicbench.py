@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json, edit_id, seed_from
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.roles import Editor, EditorError, Judge, Scores
+from unicedit_assets.domain.roles import Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
-from unicedit_assets.pipeline.edits import fault_of
+from unicedit_assets.pipeline.edits import EditAnswer, EditRequest, make_edit
 from unicedit_assets.pipeline.instructions import (
     Dropped,
     Kept,
@@ -121,43 +121,34 @@ def sample_row(photograph: Mapping[str, Any], kept: Kept) -> dict[str, Any]:
 
 
 class ScoreRequest(NamedTuple):
-    """One sample to edit and to judge."""
+    """All that a judge may see of a sample: two encoded pictures and the texts."""
 
-    image: bytes
+    source: bytes
+    edited: bytes
     prompt: str
     points: tuple[str, ...]
-    seed: int
 
 
 @dataclass(frozen=True)
 class ScoreAnswer:
-    """A sample's edit and scores, or why it could not be scored."""
+    """A sample's scores, or why it could not be scored."""
 
     scores: Scores | None = None
-    image: bytes = b""
     seconds: float = 0.0
     error: str = ""
 
 
-def score_sample(model: Editor, judge: Judge, request: ScoreRequest) -> ScoreAnswer:
-    """Edit one sample with the model and judge the result; a crash stays with this sample."""
+def score_sample(judge: Judge, request: ScoreRequest) -> ScoreAnswer:
+    """Judge one edited sample; a crash stays with this sample."""
     started = time.perf_counter()
-    source = codec.decode(request.image)
     try:
-        # A copy, so that an editor that works in place does not change what the judge compares.
-        pixels = model.edit(source.copy(), request.prompt, request.seed).pixels
-        wrong = fault_of(source, pixels)
-        if wrong:
-            return ScoreAnswer(error=f"{wrong[0].value}: {wrong[1]}")
-        image = codec.encode_lake(pixels)
-        scores = judge.score(source, pixels, request.prompt, request.points)
-        if not isinstance(scores, Scores):
-            return ScoreAnswer(error=f"not scores: {type(scores).__name__}")
-    except EditorError as error:
-        return ScoreAnswer(error=f"editor: {error}")
+        source, edited = codec.decode(request.source), codec.decode(request.edited)
+        scores = judge.score(source, edited, request.prompt, request.points)
     except Exception as error:  # one sample must not take the table with it
         return ScoreAnswer(error=named(error))
-    return ScoreAnswer(scores, image, time.perf_counter() - started)
+    if not isinstance(scores, Scores):
+        return ScoreAnswer(error=f"not scores: {type(scores).__name__}")
+    return ScoreAnswer(scores, time.perf_counter() - started)
 
 
 class UnicBenchScores:
@@ -195,20 +186,35 @@ def score_chunk(
 ) -> ChunkOutput:
     """Score one chunk of samples; what could not be scored is a row of its own, never a zero."""
     editor, judge = project.backends.models[model], project.backends.judge
-    requests = [
-        ScoreRequest(
+    # Both languages get the same seed: they differ in the text alone.
+    edits = [
+        EditRequest(
             sample["image"],
             sample[language],
-            tuple(sample[_POINTS[language]]) if needs_reasoning(sample["subtask"]) else (),
-            # Both languages get the same seed: they differ in the text alone.
             seed_from("unicbench", edit_id(sample["key"], editor.identity, 0)),
         )
         for sample in samples
     ]
+    made = list(project.engine_for(editor).map(partial(make_edit, editor), edits))
+    requests = [
+        ScoreRequest(
+            sample["image"],
+            edit.image,
+            sample[language],
+            tuple(sample[_POINTS[language]]) if needs_reasoning(sample["subtask"]) else (),
+        )
+        for sample, edit in zip(samples, made, strict=True)
+        if not edit.reason
+    ]
+    answers = project.engine_for(judge).map(partial(score_sample, judge), requests)
     collector = Collector(UnicBenchScores.name, schemas.UNICBENCH_SCORES)
-    answers = project.engine.map(partial(score_sample, editor, judge), requests)
-    for sample, answer in zip(samples, answers, strict=True):
-        collect_scores(collector, (model, language, json_text(judge.identity)), sample, answer)
+    run = (model, language, json_text(judge.identity))
+    for sample, edit in zip(samples, made, strict=True):
+        if edit.reason:
+            answer = ScoreAnswer(error=f"{edit.reason.value}: {edit.detail}")
+        else:
+            answer = next(answers)
+        collect_scores(collector, run, sample, edit, answer)
     return collector.output()
 
 
@@ -216,6 +222,7 @@ def collect_scores(
     collector: Collector,
     run: tuple[str, str, str],
     sample: Mapping[str, Any],
+    edit: EditAnswer,
     answer: ScoreAnswer,
 ) -> None:
     """Sort one sample into scored or unscored."""
@@ -244,7 +251,7 @@ def collect_scores(
             "overall": total,
             "replies": replies,
             "judge": judge,
-            "seconds": answer.seconds,
-            "edit_image": answer.image,
+            "seconds": edit.seconds + answer.seconds,
+            "edit_image": edit.image,
         }
     )

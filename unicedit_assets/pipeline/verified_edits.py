@@ -117,7 +117,7 @@ def verify_chunk(
         for row in rows
     )
     collector = Collector(VerifiedEdits.name, schemas.VERIFIED_EDITS)
-    answers = project.engine.map(partial(judge_triplet, verifier), triplets)
+    answers = project.engine_for(verifier).map(partial(judge_triplet, verifier), triplets)
     for row, answer in zip(rows, answers, strict=True):
         collect_verdict(collector, version, row, answer)
     return collector.output()

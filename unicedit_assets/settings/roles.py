@@ -1,0 +1,24 @@
+"""Who plays which role under the neural profile: ``[roles]`` in ``unicedit.toml``."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from unicedit_assets.settings.fields import runtime
+
+EMBEDDED = "embedded"
+
+
+class RolesSettings(BaseModel):
+    """Role -> name of a ``[vlms.NAME]``, or ``embedded``.
+
+    All are runtime here: what a role's player is enters the fingerprints through its identity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instructor: str = runtime(EMBEDDED, "Who writes instructions: a VLM's name, or `embedded`.")
+    verifiers: dict[str, str] = runtime(
+        {}, "Verifier version -> VLM's name; the embedded versions are always there."
+    )
+    judge: str = runtime(EMBEDDED, "Who judges UnicBench: a VLM's name, or `embedded`.")

@@ -1,0 +1,104 @@
+"""The settings of each stage, and of the checks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from unicedit_assets.domain.duplicates import MAX_DISTANCE
+from unicedit_assets.settings.fields import StageSettings, identity, runtime
+
+
+class RawImagesSettings(StageSettings):
+    """How photographs are taken in."""
+
+    max_pixels: int = identity(64_000_000, "Larger headers are refused before decoding.", gt=0)
+    min_side: int = identity(256, "Photographs with a shorter side are too small.", gt=0)
+    max_crop: float = identity(0.20, "Largest share that may be cropped away.", ge=0, le=1)
+    duplicate_distance: int = identity(
+        MAX_DISTANCE,
+        "Hamming distance of perceptual hashes that counts as the same photograph.",
+        ge=0,
+        le=16,
+    )
+    min_sharpness: float | None = identity(
+        None, "Least sharpness (variance of the Laplacian at a fixed scale); none: no gate.", ge=0
+    )
+    min_entropy: float | None = identity(
+        None, "Least entropy of the luma, in bits (0-8); none: no gate.", ge=0, le=8
+    )
+    safety: Literal["none", "opennsfw"] = identity(
+        "none", "Model that scores how unsafe a picture is (`opennsfw`: extra `safety`)."
+    )
+    max_unsafe: float = identity(0.8, "Largest unsafe score that is let through.", ge=0, le=1)
+    licence: str = identity("unknown", "Licence of the photographs, kept with every row.")
+
+
+class InstructionsSettings(StageSettings):
+    """How many instructions are asked for and of which subtasks."""
+
+    per_image: int = identity(4, "Instructions a photograph (the paper: 3-7).", ge=3, le=7)
+    quotas: dict[str, float] = identity(
+        {}, "Subtask -> weight; empty: the same for each subtask that the editors can do."
+    )
+    seed: int = identity(42, "Seed of all choices.")
+
+
+class FaultSettings(BaseModel):
+    """Faults planted on purpose, to measure the gates after the editor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rate: float = identity(0.25, "Share of edits that get a fault.", ge=0, le=1)
+    mix: dict[str, float] = identity({}, "Fault kind -> weight; empty: all kinds alike.")
+
+
+class EditsSettings(StageSettings):
+    """How instructions are carried out."""
+
+    language: Literal["en", "cn"] = identity("en", "Language in which the editor is instructed.")
+    seed: int = identity(42, "Seed of all edits; each edit mixes its own identity into it.")
+    faults: FaultSettings = identity(
+        FaultSettings(), "Faults planted into the classical editor's work (hidden truth is kept)."
+    )
+
+
+class VerifiedEditsSettings(StageSettings):
+    """Who verifies, unless a version was promoted (then that one does)."""
+
+    verifier: str = identity("evidence-1", "Verifier version; a promoted version overrides it.")
+
+
+class ReleaseSettings(StageSettings):
+    """How accepted edits are published."""
+
+    max_per_subtask: int | None = identity(None, "Most rows a subtask; None: no limit.", ge=1)
+    rows_per_file: int = identity(
+        15_000, "Rows a Parquet file (the published files: 15,000).", ge=1
+    )
+    row_group_bytes: int = identity(64 << 20, "Image bytes a row group.", ge=1)
+    duplicate_distance: int = identity(
+        MAX_DISTANCE,
+        "Hamming distance that counts as the same photograph across shards.",
+        ge=0,
+        le=16,
+    )
+
+
+class UnicBenchSettings(StageSettings):
+    """The small benchmark frozen from photographs that no release contains."""
+
+    per_image: int = identity(4, "Samples a held-out photograph.", ge=1, le=7)
+    seed: int = identity(7, "Seed of the benchmark's instructions.")
+    planted_rate: float = identity(0.6, "Fault rate of the `classical-faulty` model.", ge=0, le=1)
+
+
+class CheckSettings(StageSettings):
+    """Bounds of the data-quality checks."""
+
+    max_reject_rate: float = runtime(0.6, "Largest share a gate may reject in a shard.", ge=0, le=1)
+    max_failure_rate: float = runtime(0.1, "Largest share that may fail in a shard.", ge=0, le=1)
+    quota_factor: float = runtime(
+        3.0, "Largest factor between the most and the least frequent subtask.", ge=1
+    )
