@@ -10,7 +10,7 @@ from typing import Any
 
 from unicedit_assets.domain import codec, duplicates, identity, quality, schemas
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.images import IntakeSettings, Rejected, prepare
+from unicedit_assets.domain.images import IntakeSettings, Rejected, decoders, prepare
 from unicedit_assets.domain.quality import Gate
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.sources import SourceEntry, SourceError
@@ -102,6 +102,8 @@ class RawImages:
             **project.settings.raw_images.identity_fields(),
             "sources": project.registry.shard(partition).fingerprint,
             "gates": [dict(gate.identity) for gate in project.backends.gates],
+            "libraries": dict(decoders()),
+            "codec": dict(codec.lake_identity()),
         }
 
     def job(self, project: Project, partition: str) -> Job:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json, edit_id, seed_from
+from unicedit_assets.domain.images import decoders
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Editor, EditorError, Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
@@ -53,6 +54,8 @@ class UnicBenchSamples:
             "sources": sources.fingerprint if sources else "none",
             "intake": project.settings.raw_images.identity_fields(),
             "gates": [dict(gate.identity) for gate in project.backends.gates],
+            "libraries": dict(decoders()),
+            "codec": dict(codec.lake_identity()),
             "instructor": dict(project.backends.instructor.identity),
             "subtasks": list(project.backends.subtasks),
             "per_image": project.settings.unicbench_scores.per_image,
@@ -175,6 +178,7 @@ class UnicBenchScores:
             "language": language,
             "model": dict(project.backends.models[model].identity),
             "judge": dict(project.backends.judge.identity),
+            "codec": dict(codec.lake_identity()),
         }
 
     def job(self, project: Project, partition: str) -> Job:
