@@ -68,6 +68,10 @@ def register(
     )
     for reason, number in found.problems.items():
         console.print(f"  {number} with a problem: {reason} (they become rejects)")
+    if found.copies:
+        console.print(
+            f"  {found.copies} left out: copies of photographs held out for the benchmark"
+        )
     shards = ", ".join(found.shards) or "none"
     console.print(f"new shards: {shards}; next: `unicedit run`")
 

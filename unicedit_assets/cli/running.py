@@ -161,6 +161,9 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     if failed:
         return f"blocking checks failed: {', '.join(failed)}"
     for event in result.get_step_failure_events():
+        told = event.step_failure_data.user_failure_data
+        if told and told.description:
+            return told.description
         error = event.step_failure_data.error
         while error and error.cause:
             error = error.cause

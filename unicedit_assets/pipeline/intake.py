@@ -14,7 +14,6 @@ from pathlib import Path
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
-from unicedit_assets.pipeline.registry import identity_below
 from unicedit_assets.pipeline.sources import (
     SourceRootError,
     absolute_root,
@@ -30,7 +29,9 @@ class Registered:
     Attributes:
         shards: the new shards.
         found: image-like entries below the root, those with a problem included.
+        new: those that were not registered before.
         held_out: photographs set aside for the benchmark, now or earlier.
+        copies: entries left out of the shards because the benchmark holds their content out.
         ignored: entries that do not claim to be pictures.
         problems: reason -> how many entries have it; they are registered and become rejects.
     """
@@ -39,6 +40,7 @@ class Registered:
     found: int
     new: int
     held_out: int
+    copies: int
     ignored: tuple[str, ...]
     problems: dict[str, int]
 
@@ -62,7 +64,7 @@ def register_source(
         if on_entry:
             on_entry(len(entries))
     settings, registry = project.settings, project.registry
-    known = registry.known()
+    before = registry.sorted(place, entries)
     take = partial(take_in, Intake.of(project, place))
     shards = registry.register(
         place,
@@ -71,12 +73,13 @@ def register_source(
         settings.holdout,
         lambda entry: not isinstance(take(entry), Refused),
     )
-    benchmark = registry.benchmark()
+    benchmark, after = registry.benchmark(), registry.sorted(place, entries)
     return Registered(
         shards=tuple(shards),
         found=len(entries),
-        new=sum(identity_below(place, entry) not in known for entry in entries),
+        new=len(before.fresh) + len(before.held_out) - len(after.held_out),
         held_out=len(benchmark.entries) if benchmark else 0,
+        copies=len(after.held_out),
         ignored=tuple(ignored),
         problems=dict(Counter(entry.problem.value for entry in entries if entry.problem)),
     )

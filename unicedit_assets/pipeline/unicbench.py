@@ -30,7 +30,8 @@ from unicedit_assets.pipeline.instructions import (
     outcomes,
 )
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
+from unicedit_assets.pipeline.raw_images import Refused, take_all
+from unicedit_assets.pipeline.registry import SourceList
 from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
@@ -63,9 +64,8 @@ class UnicBenchSamples:
         }
 
     def job(self, project: Project, partition: str) -> Job:
-        sources = project.registry.benchmark()
-        entries = sources.entries if sources else ()
-        root = sources.root if sources else ""
+        sources = project.registry.benchmark() or SourceList("", ())
+        entries = sources.entries
         chunks = chunk_count(len(entries), project.settings.unicbench_scores.chunk)
         spec = project.spec(Ref(self.name, partition))
 
@@ -74,8 +74,7 @@ class UnicBenchSamples:
             for earlier in range(index):
                 counts.update(asked_in(project, spec, earlier, chunks))
             part = [entries[i] for i in split(len(entries), chunks, index)]
-            take = partial(take_in, Intake.of(project, root))
-            return freeze_chunk(project, list(project.engine.map(take, part)), counts)
+            return freeze_chunk(project, take_all(project, sources, part), counts)
 
         return Job(chunks, work)
 
