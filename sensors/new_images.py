@@ -7,6 +7,7 @@ from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.partitions import SHARDS
 from unicedit_assets.pipeline.intake import listing_digest, register_source
+from unicedit_assets.pipeline.pending import State, standings
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.sources import SourceRootError
 
@@ -36,9 +37,9 @@ def new_images(
     shards = [shard for shard in opened.registry.shards() if shard not in known]
     # Not only the new ones: also those that a burst or a tick that died on its way left behind.
     refs = [
-        ref
-        for ref in opened.refs("raw_images")
-        if ref.partition in shards or opened.find(ref) is None
+        found.ref
+        for found in standings(opened, ["raw_images"])
+        if found.ref.partition in shards or found.state in (State.MISSING, State.STALE)
     ]
     requests = list(requests_for(opened, context.instance, refs, MAX_REQUESTS))
     if not shards and not requests and seen == context.cursor:

@@ -44,7 +44,7 @@ def test_most_photographs_missing_fails_the_run_and_condemns_nothing(tmp_path: P
     away.mkdir()
     for number in range(1, 4):
         shutil.move(source / f"photo-00{number}.png", away)
-    with pytest.raises(SourceRootError, match=r"3 of 5 photographs looked for below .* are missing"):
+    with pytest.raises(SourceRootError, match=r"3 of 5 photographs looked for .* are missing"):
         project.run(SHARD)
     for path in away.iterdir():
         shutil.move(path, source)

@@ -113,7 +113,7 @@ def status(home: HomeOption = _HOME) -> None:
     from unicedit_assets.pipeline.summary import open_catalogue
 
     project = enter(home)
-    found = list(standings(project))
+    found = standings(project)
     console.print(standing_table(found))
     for each in found:
         if each.state is State.BLOCKED:

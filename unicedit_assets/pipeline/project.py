@@ -24,7 +24,7 @@ from unicedit_assets.storage.manifests import Manifest
 OnChunk = Callable[[int, int], None]
 
 # The frozen benchmark is no asset of its own: whoever needs it first makes it.
-_ON_DEMAND = frozenset({"unicbench_samples"})
+ON_DEMAND = frozenset({"unicbench_samples"})
 
 
 class MissingInputError(Exception):
@@ -128,7 +128,7 @@ class Project:
         manifest = self.find(ref)
         if manifest is None:
             # What no person asks for by name is made on demand.
-            return ref.stage in _ON_DEMAND
+            return ref.stage in ON_DEMAND
         return not self.ledger.blocked(manifest)
 
     def run(self, ref: Ref, on_chunk: OnChunk | None = None) -> Committed:
@@ -143,7 +143,7 @@ class Project:
             return Committed(manifest=manifest, fresh=False, resumed=0)
         stage = self.stages[ref.stage]
         for up in stage.inputs(self, ref.partition):
-            if up.stage in _ON_DEMAND:
+            if up.stage in ON_DEMAND:
                 self.run(up)
             self.require(up)
         job = stage.job(self, ref.partition)

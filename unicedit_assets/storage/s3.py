@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from unicedit_assets.storage.blobs import MissingBlob, StorageError, checked_key, is_key
+from unicedit_assets.storage.concurrent import READERS
 
 ClientFactory: TypeAlias = Callable[[], Any]
 
@@ -41,7 +42,7 @@ def environment_client() -> Any:
         raise StorageError(
             "An s3:// store needs boto3, which is not installed: pip install 'unicedit[s3]'"
         ) from None
-    return boto3.client("s3", config=config.Config(retries=RETRIES))
+    return boto3.client("s3", config=config.Config(retries=RETRIES, max_pool_connections=READERS))
 
 
 class S3Store:
