@@ -19,6 +19,7 @@ from unicedit_assets.storage.blobs import BlobStore
 from unicedit_assets.storage.concurrent import in_parallel
 
 _SHARDS = "registry/shards"
+_RETIRED = "registry/retired"
 _FINGERPRINTS = "registry/fingerprints"
 _RELEASES = "registry/releases"
 _BENCHMARK = "registry/benchmark.json"
@@ -106,6 +107,7 @@ class Registry:
         self._store = store
         self._lists: dict[str, SourceList] = {}
         self._fingerprints: dict[str, str] | None = None
+        self._retired: set[str] | None = None
         self._promoted: list[str | None] = []
 
     def shards(self) -> list[str]:
@@ -224,6 +226,21 @@ class Registry:
         chosen = tuple(islice(filter(is_sound, listed), most))
         if chosen or not holdout:
             self._store.put_new(_BENCHMARK, SourceList(root, chosen).to_bytes())
+
+    def retire(self, folder: str) -> None:
+        """Give up the fingerprint of a partition that cannot be made again as it was.
+
+        Its successor is a hash of it, so everything made from the partition becomes stale.
+        """
+        self._store.put_new(f"{_RETIRED}/{folder}", b"{}")
+        self._retired = None
+
+    def is_retired(self, folder: str) -> bool:
+        """Tell whether a partition's fingerprint was given up."""
+        if self._retired is None:
+            keys = self._store.keys(_RETIRED)
+            self._retired = {key.removeprefix(f"{_RETIRED}/") for key in keys}
+        return folder in self._retired
 
     def releases(self) -> list[str]:
         """Return the names of all releases."""

@@ -6,6 +6,7 @@ Layout, below the store's root::
     {stage}/{partition}/{fingerprint}/chunks/{chunk}-of-{chunks}.json
     {stage}/{partition}/{fingerprint}/manifest.json
     {stage}/{partition}/{fingerprint}/checks/{name}.json
+    {stage}/{partition}/{fingerprint}/promised.json     (only after a repair, see ``repair``)
 
 A chunk is finished when its marker exists, a partition when its manifest exists; of many writers
 of either the first wins and the others adopt what it wrote. A part is named by its contents, so
@@ -47,6 +48,7 @@ from unicedit_assets.storage.parts import (
     read_part,
     verify_part,
 )
+from unicedit_assets.storage.repair import keep_promise
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,8 @@ class Ledger:
     def _look(self, spec: PartitionSpec) -> Look:
         folder = folder_of(spec.stage, spec.partition, spec.fingerprint)
         if not self.store.exists(f"{folder}/manifest.json"):
-            return Look(False, (), self._has_history(spec.stage, spec.partition))
+            return Look(False, (), any(self._manifest_keys(spec.stage, spec.partition)))
         return Look(True, tuple(self._blocked(folder)), True)
-
-    def _has_history(self, stage: str, partition: str) -> bool:
-        return any(True for _ in self._manifest_keys(stage, partition))
 
     def _manifest_keys(self, stage: str, partition: str) -> Iterator[str]:
         top = f"{stage}/{partition}/"
@@ -182,6 +181,8 @@ class Ledger:
             StorageFull: there was no room; finished chunks stay and nothing else is visible.
             ConservationError: tables and counts contradict each other, or two chunks differ in
                 tables or schemas; the chunk is not published.
+            NotReproduced: the partition was there, was damaged, and came out differently; what is
+                made from it may rest on what it was, so it is not published.
         """
         if chunks < 1:
             raise ValueError("a partition has at least one chunk; an empty one has empty tables")
@@ -359,6 +360,7 @@ class Ledger:
         return encoded.part(key)
 
     def _publish(self, manifest: Manifest, resumed: int) -> Committed:
+        keep_promise(self.store, manifest)
         if self.store.put_new(f"{manifest.folder}/manifest.json", manifest.to_bytes()):
             return Committed(manifest, fresh=True, resumed=resumed)
         winner = self._manifest(manifest.folder)
