@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
 from unicedit_assets.pipeline.sources import (
-    SourceRootError,
     absolute_root,
-    is_s3,
     list_sources,
 )
 
@@ -63,16 +57,9 @@ def register_source(
             entries.append(found.entry)
         if on_entry:
             on_entry(len(entries))
-    settings, registry = project.settings, project.registry
+    registry = project.registry
     before = registry.sorted(place, entries)
-    take = partial(take_in, Intake.of(project, place))
-    shards = registry.register(
-        place,
-        entries,
-        settings.shard_size,
-        settings.holdout,
-        lambda entry: not isinstance(take(entry), Refused),
-    )
+    shards = register_entries(project, place, entries)
     benchmark, after = registry.benchmark(), registry.sorted(place, entries)
     return Registered(
         shards=tuple(shards),
@@ -85,32 +72,13 @@ def register_source(
     )
 
 
-def listing_digest(root: str) -> str:
-    """Return a cheap fingerprint of a listing: names, sizes and times, no file is opened.
-
-    Raises:
-        SourceRootError: the root cannot be listed.
-    """
-    hashed = hashlib.sha256()
-    if is_s3(root):
-        for found in list_sources(root):
-            hashed.update(f"{found.entry.name}\0{found.entry.version}\n".encode())
-        return hashed.hexdigest()
-    if not Path(root).is_dir():
-        raise SourceRootError(f"{root} is not a folder (nor an s3:// prefix)")
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        for name in sorted([*subfolders, *names]):
-            path = Path(folder) / name
-            hashed.update(f"{path!a}\0{_look(path)}\n".encode())
-    return hashed.hexdigest()
-
-
-def _look(path: Path) -> str:
-    """Return what changes when an entry does; a folder's times change with every file below it."""
-    try:
-        state = path.lstat()
-    except OSError as error:  # gone or locked since it was listed
-        return error.strerror or "unseen"
-    times = "" if stat.S_ISDIR(state.st_mode) else f"{state.st_size} {state.st_mtime_ns}"
-    return f"{stat.S_IFMT(state.st_mode)} {times}"
+def register_entries(project: Project, place: str, entries: Sequence[SourceEntry]) -> list[str]:
+    """Register what is new among entries of an absolute root; return the new shards."""
+    take = partial(take_in, Intake.of(project, place))
+    return project.registry.register(
+        place,
+        entries,
+        project.settings.shard_size,
+        project.settings.holdout,
+        lambda entry: not isinstance(take(entry), Refused),
+    )
