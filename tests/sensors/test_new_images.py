@@ -89,13 +89,10 @@ def test_a_tick_stops_at_its_budget_and_the_next_goes_on(
         assert result.cursor != cursor
         cursor, ticks = result.cursor, ticks + 1
     assert ticks > 10  # a pass that looks at six, then one that registers them
-    while not isinstance(found := tick(world, cursor), dg.SkipReason):
-        cursor, ticks = accept(world, found).cursor, ticks + 1
-        assert ticks < 60
-        for request in found.run_requests or ():
-            assert world.grant(request).success
-    entries = [e.name for s in ("s00002",) for e in world.project().registry.shard(s).entries]
-    assert entries == ["photo-050.png"]
+    (entry,) = world.project().registry.shard("s00002").entries
+    assert entry.name == "photo-050.png"
+    requests = list(result.run_requests or ())
+    assert "s00002" in [request.partition_key for request in requests]
 
 
 def test_a_burst_asks_for_no_more_than_the_cap(world: World) -> None:
