@@ -6,9 +6,9 @@ from resources.project import ProjectResource
 from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.partitions import SHARDS
-from unicedit_assets.pipeline.intake import listing_digest, register_source
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.pending import State, standings
 from unicedit_assets.pipeline.sources import SourceRootError
+from unicedit_assets.pipeline.watch import BUDGET, Watch, Watched
 
 # Requests a tick; the backfill schedule picks up what a burst leaves behind.
 MAX_REQUESTS = 20
@@ -22,13 +22,16 @@ MAX_REQUESTS = 20
 def new_images(
     context: dg.SensorEvaluationContext, project: ProjectResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Register what is new below ``source`` and request raw_images for the new shards."""
+    """Register what is new below ``source`` and request raw_images for the new shards.
+
+    A tick works for a bounded time and the next one goes on by the cursor; see ``pipeline.watch``.
+    """
     opened = project.open()
     source = opened.settings.source
     if not source:
         return dg.SkipReason("no source is configured: set `source` in unicedit.toml")
     try:
-        seen = _registered(opened, source, context.cursor)
+        watched = Watch(opened, source, BUDGET).look(context.cursor)
     except SourceRootError as error:
         return dg.SkipReason(f"{error}; waiting for it to come back")
     # What Dagster does not know yet: the new shards, and those of a tick that died on its way.
@@ -36,28 +39,24 @@ def new_images(
     shards = [shard for shard in opened.registry.shards() if shard not in known]
     # Not only the new ones: also those that a burst or a tick that died on its way left behind.
     refs = [
-        ref
-        for ref in opened.refs("raw_images")
-        if ref.partition in shards or opened.find(ref) is None
+        found.ref
+        for found in standings(opened, ["raw_images"])
+        if found.ref.partition in shards or found.state in (State.MISSING, State.STALE)
     ]
     requests = list(requests_for(opened, context.instance, refs, MAX_REQUESTS))
-    if not shards and not requests and seen == context.cursor:
+    cursor = watched.cursor.model_dump_json()
+    if not shards and not requests and cursor == context.cursor:
         return dg.SkipReason(f"nothing new below {source}")
     return dg.SensorResult(
         dynamic_partitions_requests=[SHARDS.build_add_request(shards)] if shards else [],
         run_requests=requests,
-        cursor=seen,
+        skip_reason=None if requests else dg.SkipReason(_progress(watched, source)),
+        cursor=cursor,
     )
 
 
-def _registered(project: Project, source: str, cursor: str | None) -> str:
-    """Register what is new unless the listing is that of the cursor; return the listing's digest.
-
-    Raises:
-        SourceRootError: the source cannot be listed.
-    """
-    # Taken before registering: what comes in between is found at the next tick.
-    seen = listing_digest(source)
-    if seen != cursor:
-        register_source(project, source)
-    return seen
+def _progress(watched: Watched, source: str) -> str:
+    if watched.finished:
+        return f"looked through {source}: nothing to ask for"
+    doing = "registering" if watched.cursor.registering else "looking through"
+    return f"{doing} {source}, at {watched.cursor.after!r}; the next tick goes on from there"

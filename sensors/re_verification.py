@@ -11,7 +11,7 @@ from resources.project import ProjectResource
 from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.partitions import sync_partitions
-from unicedit_assets.pipeline.pending import State, standing
+from unicedit_assets.pipeline.pending import State, standings
 
 MAX_REQUESTS = 20
 
@@ -29,10 +29,8 @@ def re_verification(
     opened = project.open()
     stale = [
         found.ref
-        for ref in opened.refs("verified_edits")
-        if opened.find(ref) is None
-        and (found := standing(opened, ref)).state is State.STALE
-        and found.ready
+        for found in standings(opened, ["verified_edits"])
+        if found.state is State.STALE and found.ready
     ]
     if not stale:
         return dg.SkipReason("every verified shard is by the current verifier")

@@ -10,7 +10,7 @@ from resources.project import ProjectResource
 from sensors.requests import requests_for
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.partitions import sync_partitions
-from unicedit_assets.pipeline.pending import State, standing
+from unicedit_assets.pipeline.pending import State, standings
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 
@@ -28,9 +28,11 @@ _CRON = {
 
 def makeable(project: Project, stage: str) -> list[Ref]:
     """Return a stage's partitions that are missing or stale while their inputs are all there."""
-    missing = (ref for ref in project.refs(stage) if project.find(ref) is None)
-    found = (standing(project, ref) for ref in missing)
-    return [each.ref for each in found if each.ready and each.state in (State.MISSING, State.STALE)]
+    return [
+        found.ref
+        for found in standings(project, [stage])
+        if found.ready and found.state in (State.MISSING, State.STALE)
+    ]
 
 
 def backfill_of(stage: str) -> dg.ScheduleDefinition:

@@ -94,6 +94,7 @@ RUNTIME: dict[str, Any] = {
     "workers": 5,
     "roles": {"judge": "somebody"},
     **{f"{stage}.chunk": 77 for stage in (*PIPELINE, "checks")},
+    "raw_images.max_unreadable": 0.9,
     "checks.max_reject_rate": 0.11,
     "checks.max_failure_rate": 0.011,
     "checks.quota_factor": 7.0,

@@ -20,7 +20,7 @@ from unicedit_assets.checks.runner import Report, run_suite
 from unicedit_assets.checks.suites import SUITES, suites_of
 from unicedit_assets.domain.codec import encode_release
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.pipeline.pending import State, standing
+from unicedit_assets.pipeline.pending import State, standings
 from unicedit_assets.pipeline.project import BlockedInputError, Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.storage.manifests import Manifest
@@ -246,8 +246,9 @@ def test_nothing_is_made_from_a_bad_partition(home: Path, stage: str, below: str
         project.run(REFS[below])
     assert CALLS.total() == 0
     assert project.find(REFS[below]) is None
-    assert standing(project, REFS[stage]).state is State.BLOCKED
-    assert not standing(project, REFS[below]).ready
+    found = {each.ref: each for each in standings(project)}
+    assert found[REFS[stage]].state is State.BLOCKED
+    assert not found[REFS[below]].ready
     (found,) = [each for each in project.ledger.checks(manifest) if not each.passed]
     assert isinstance(found.summary, list)
     assert found.summary[0]["examples"]

@@ -156,3 +156,21 @@ def test_the_embedded_family_on_a_few_pictures(home: Path, tmp_path: Path) -> No
     assert set(found.values()) == {State.CURRENT}
     assert project.require(Ref("edits", "s00000/classical")).counts.accepted > 0
     assert project.require(Ref("unicbench_scores", "identity/en")).counts.accepted > 0
+
+
+@pytest.mark.slow
+def test_what_rotted_is_listed_set_aside_and_made_again(scripted: Path, tmp_path: Path) -> None:
+    told("register", write_photographs(tmp_path / "photographs", range(2)))
+    told("run", "--select", "raw_images")
+    project = open_project(scripted)
+    ref = Ref("raw_images", "s00000")
+    key = project.require(ref).tables["rows"][0].key
+    data = project.ledger.store.read(key)
+    assert "0 damaged" in told("repair")
+    project.ledger.store.put(key, data[:-9])
+    listed = call("repair", "--dry-run")
+    assert listed.exit_code == 1
+    assert "damaged raw_images/s00000" in " ".join(listed.output.split())
+    assert "1 partitions made again" in told("repair", "--remake")
+    assert project.ledger.store.read(key) == data
+    assert "0 damaged" in told("repair", "--dry-run")

@@ -18,15 +18,15 @@ from unicedit_assets.domain import sources
 from unicedit_assets.domain.duplicates import Hashed, keep_first, phash
 from unicedit_assets.domain.images import IntakeSettings, Rejected, prepare
 from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.s3_sources import read_s3, walk_s3
 from unicedit_assets.domain.sources import (
     SourceEntry,
     SourceError,
+    glance,
     name_to_text,
     read,
-    read_s3,
     text_to_name,
     walk,
-    walk_s3,
 )
 
 
@@ -209,10 +209,8 @@ def test_sockets_and_pipes_are_no_files(root):
     assert found["pipe"].ignored
 
 
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE])
-def test_an_unreadable_file_is_accounted_for(root, monkeypatch, code):
+def refuse_to_open(monkeypatch, code):
     """Root may read everything, so the refusal is planted where files are opened."""
-    readable = entries(root)["a.jpg"]
     opened = os.open
 
     def refuse(path, *args, **options):
@@ -221,11 +219,59 @@ def test_an_unreadable_file_is_accounted_for(root, monkeypatch, code):
         return opened(path, *args, **options)
 
     monkeypatch.setattr(os, "open", refuse)
+
+
+def test_an_unreadable_file_is_accounted_for(root, monkeypatch):
+    readable = entries(root)["a.jpg"]
+    refuse_to_open(monkeypatch, errno.EACCES)
     entry = entries(root)["a.jpg"]
     assert entry.problem is Reason.UNREADABLE
-    assert entry.detail == os.strerror(code)
+    assert entry.detail == os.strerror(errno.EACCES)
     assert refusal(entry, root) is Reason.UNREADABLE
     assert refusal(readable, root) is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN])
+def test_a_failing_disk_or_mount_is_not_blamed_on_the_file(root, monkeypatch, code):
+    entry = entries(root)["a.jpg"]
+    refuse_to_open(monkeypatch, code)
+    for look in (lambda: list(walk(root)), lambda: read(entry, root)):
+        with pytest.raises(OSError) as caught:
+            look()
+        assert caught.value.errno == code
+
+
+@pytest.fixture
+def tree(root):
+    for name in ("b/c/1.jpg", "b/c/2.jpg", "b/d.jpg", "b.jpg", "a/9.jpg", "z.png", "notes.txt"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(name.encode())
+    (root / "folder.png").mkdir()
+    (root / "folder.png" / "in.jpg").write_bytes(b"x")
+    return root
+
+
+@pytest.mark.parametrize("listed", [walk, glance])
+def test_a_walk_goes_on_after_any_entry(tree, listed):
+    whole = [found.entry.name for found in listed(tree)]
+    assert len(whole) == 10
+    for place, name in enumerate(whole):
+        assert [f.entry.name for f in listed(tree, after=name)] == whole[place + 1 :]
+
+
+def test_a_walk_goes_on_after_an_entry_that_is_gone(tree):
+    (tree / "b" / "c" / "1.jpg").unlink()
+    after = [found.entry.name for found in walk(tree, after="b/c/1.jpg")]
+    assert after[:2] == ["b/c/2.jpg", "b/d.jpg"]
+    assert next(walk(tree, after="b/gone/x.jpg")).entry.name == "b.jpg"
+
+
+def test_a_glance_sees_a_change_without_opening_a_file(tree, monkeypatch):
+    before = {found.entry.name: found.entry for found in glance(tree)}
+    monkeypatch.setattr(os, "open", lambda *_, **__: pytest.fail("a file was opened"))
+    os.utime(tree / "b.jpg", ns=(1, 1))
+    after = {found.entry.name: found.entry for found in glance(tree)}
+    assert {name for name in before if before[name] != after[name]} == {"b.jpg"}
 
 
 def test_a_lack_on_our_side_is_not_blamed_on_the_file(root, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from backends import CALLS, scripted_backends, write_photographs
 from lakes import RELEASE, made, open_scripted, refs_of, reopened, run_all
 
 from unicedit_assets.pipeline.intake import register_source
-from unicedit_assets.pipeline.pending import PIPELINE, State, standing, standings
+from unicedit_assets.pipeline.pending import PIPELINE, State, standings
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.registry import RegistryError
+from unicedit_assets.pipeline.registry import Registry, RegistryError
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.storage.ledger import Ledger
 
 AFTER_EDITS = {"verified_edits", "unicedit_10m"}
 SHARDED = {"raw_images", "instructions", "edits", *AFTER_EDITS}
@@ -146,5 +148,32 @@ def test_moved_photographs_are_known_by_name_and_content(home: Path) -> None:
 def test_a_release_waits_for_every_shard(home: Path) -> None:
     project = open_scripted(home)
     register_source(project, str(write_photographs(home / "photographs", [77])))
-    found = standing(open_scripted(home), Ref("unicedit_10m", RELEASE))
+    (found,) = standings(open_scripted(home), ["unicedit_10m"])
     assert (found.state, found.ready) == (State.STALE, False)
+
+
+class CountingStore:
+    """A store that remembers what was read."""
+
+    def __init__(self, store: Any):
+        self._store = store
+        self.read_keys: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, key: str) -> bytes:
+        self.read_keys.append(key)
+        data: bytes = self._store.read(key)
+        return data
+
+
+def test_the_standing_of_all_partitions_is_told_without_reading_manifests_or_shards(
+    home: Path,
+) -> None:
+    project = open_scripted(home)
+    store: Any = CountingStore(project.ledger.store)
+    counted = replace(project, ledger=Ledger(store), registry=Registry(store), _specs={})
+    assert standings(counted) == standings(project)
+    read = {key.rpartition("/")[2] for key in store.read_keys if "/checks/" not in key}
+    assert read <= {"benchmark.json", "promoted-verifier.json"}

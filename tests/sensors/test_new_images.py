@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dagster as dg
+import pytest
 from backends import write_photographs
 from lakes import write_settings
 from worlds import World
 
+import sensors.new_images
 from sensors.new_images import MAX_REQUESTS, new_images
 from unicedit_assets.partitions import SHARDS
 from unicedit_assets.pipeline.intake import register_source
@@ -74,6 +76,23 @@ def test_no_source_and_a_removed_source_say_what_to_do(world: World) -> None:
     found = tick(world, cursor)
     assert isinstance(found, dg.SkipReason)
     assert "set `source` in unicedit.toml" in str(found.skip_message)
+
+
+def test_a_tick_stops_at_its_budget_and_the_next_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors.new_images, "BUDGET", 0.0)  # each tick passes one entry
+    write_photographs(world.home / "photographs", [50])
+    cursor, ticks = None, 0
+    while len(world.project().registry.shards()) == 2:
+        result = accept(world, tick(world, cursor))
+        assert result.cursor != cursor
+        cursor, ticks = result.cursor, ticks + 1
+    assert ticks > 10  # a pass that looks at six, then one that registers them
+    (entry,) = world.project().registry.shard("s00002").entries
+    assert entry.name == "photo-050.png"
+    requests = list(result.run_requests or ())
+    assert "s00002" in [request.partition_key for request in requests]
 
 
 def test_a_burst_asks_for_no_more_than_the_cap(world: World) -> None:

@@ -112,3 +112,15 @@ def test_a_bad_partition_fails_its_run_and_everything_that_would_be_made_from_it
     refused = failure_of(known.execute(Ref("unicedit_10m", "test")))
     assert "verified_edits/s00000/classical is blocked by failed checks" in refused
     assert known.project().find(Ref("unicedit_10m", "test")) is None
+
+
+def test_a_source_in_trouble_is_a_failure_of_one_sentence(known: World) -> None:
+    project = known.project()
+    register_source(project, str(write_photographs(known.home / "mount", [90, 91])))
+    sync_partitions(project, known.instance)
+    shutil.rmtree(known.home / "mount")
+    result = known.execute(Ref("raw_images", "s00002"))
+    (event,) = result.get_step_failure_events()
+    told = event.step_failure_data.user_failure_data
+    assert told is not None
+    assert "mount cannot be read now" in str(told.description)

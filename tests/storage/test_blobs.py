@@ -309,3 +309,13 @@ def test_other_errors_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(StorageError, match=r"Cannot write .*/a: Input/output error"):
         LocalStore(tmp_path).put("a", b"x")
+
+
+def test_a_moved_blob_is_under_its_new_key_alone(store: BlobStore) -> None:
+    store.put("a/b", b"data")
+    store.move("a/b", "quarantine/now/a/b")
+    assert list(store.keys("")) == ["quarantine/now/a/b"]
+    assert store.read("quarantine/now/a/b") == b"data"
+    assert store.put_new("a/b", b"new")
+    with pytest.raises(MissingBlob):
+        store.move("a/c", "a/d")

@@ -68,6 +68,10 @@ def register(
     )
     for reason, number in found.problems.items():
         console.print(f"  {number} with a problem: {reason} (they become rejects)")
+    if found.copies:
+        console.print(
+            f"  {found.copies} left out: copies of photographs held out for the benchmark"
+        )
     shards = ", ".join(found.shards) or "none"
     console.print(f"new shards: {shards}; next: `unicedit run`")
 
@@ -109,7 +113,7 @@ def status(home: HomeOption = _HOME) -> None:
     from unicedit_assets.pipeline.summary import open_catalogue
 
     project = enter(home)
-    found = list(standings(project))
+    found = standings(project)
     console.print(standing_table(found))
     for each in found:
         if each.state is State.BLOCKED:
@@ -118,6 +122,41 @@ def status(home: HomeOption = _HOME) -> None:
             console.print(f"[red]blocked[/] {each.ref}: {failed}")
     with open_catalogue(project) as catalogue:
         console.print(funnel_table(catalogue.funnel()))
+
+
+@app.command()
+def repair(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what is damaged; exit code 1 if anything.")
+    ] = False,
+    remake: Annotated[
+        bool, typer.Option("--remake", help="Make it again at once instead of at the next run.")
+    ] = False,
+    home: HomeOption = _HOME,
+) -> None:
+    """Find files of the lake that rotted, were cut short or are gone, and have them made again.
+
+    Reads every byte of every current partition and compares it with the hash in its manifest. What
+    is damaged moves to `quarantine/` inside the lake (nothing is deleted) and counts as missing, so
+    that `unicedit run` makes it again; sound chunks are kept. Where that gives the same contents,
+    whatever was made from it stays current; where it cannot, that becomes stale and is made again
+    too. Safe to interrupt and to run beside other commands.
+    """
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.cli.repairing import find_damage, set_damage_aside
+    from unicedit_assets.cli.repairing import remake as make_again
+
+    project = enter(home)
+    found = find_damage(project, console)
+    if not found:
+        return
+    if dry_run:
+        raise typer.Exit(1)
+    set_damage_aside(project, found, console)
+    if remake:
+        make_again(enter(home), found, console)
+    else:
+        console.print("next: `unicedit run`")
 
 
 @app.command()

@@ -73,6 +73,7 @@ def _finish(
         "sources": {
             "found": registered.found,
             "held_out": registered.held_out,
+            "copies_of_held_out": registered.copies,
             "in_shards": sum(len(registry.shard(name).entries) for name in registry.shards()),
             "ignored": list(registered.ignored),
             "problems": registered.problems,

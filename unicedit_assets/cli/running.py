@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unicedit_assets.definitions import defs
 from unicedit_assets.jobs import job_name
 from unicedit_assets.partitions import dagster_key, sync_partitions
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import PIPELINE, Standing, State, standings
 from unicedit_assets.pipeline.progress import watching
 from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError, Project
 from unicedit_assets.pipeline.stage import Ref
@@ -65,10 +65,10 @@ def run_stages(
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         for stage in (each for each in PIPELINE if each in stages):
-            refs = project.refs(stage)
+            found = standings(project, [stage])
             versions = recorded_versions(instance, stage)
-            stale = [ref for ref in refs if not _is_recorded(project, ref, versions)]
-            report.current += len(refs) - len(stale)
+            stale = [each.ref for each in found if not _is_recorded(project, each, versions)]
+            report.current += len(found) - len(stale)
             started = time.perf_counter()
             for ref in stale:
                 _bring_up(project, instance, ref, progress, report)
@@ -118,18 +118,14 @@ def _summary(project: Project, report: RunReport) -> str:
     return text
 
 
-def _is_recorded(project: Project, ref: Ref, versions: dict[str, str]) -> bool:
+def _is_recorded(project: Project, found: Standing, versions: dict[str, str]) -> bool:
     """Tell whether lake and Dagster agree that a partition is up to date and sound.
 
     A blocked partition is not made again, but its checks are: whatever failed them may be mended.
     """
-    manifest = project.find(ref)
-    key = dagster_key(ref.stage, ref.partition)
-    return (
-        manifest is not None
-        and versions.get(str(key)) == manifest.fingerprint
-        and not project.ledger.blocked(manifest)
-    )
+    key = str(dagster_key(found.ref.stage, found.ref.partition))
+    recorded = versions.get(key) == project.spec(found.ref).fingerprint
+    return found.state is State.CURRENT and recorded
 
 
 def _make(instance: dg.DagsterInstance, ref: Ref, progress: Progress) -> None:
@@ -161,6 +157,9 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     if failed:
         return f"blocking checks failed: {', '.join(failed)}"
     for event in result.get_step_failure_events():
+        told = event.step_failure_data.user_failure_data
+        if told and told.description:
+            return told.description
         error = event.step_failure_data.error
         while error and error.cause:
             error = error.cause

@@ -21,16 +21,29 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import Final
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from unicedit_assets.domain import libraries
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels
 
 _READABLE: Final = ("WEBP", "PNG")
 _PNG_OPTIONS: Final = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+
+def lake_identity() -> Mapping[str, Json]:
+    """Return what decides the bytes of :func:`encode_lake`, beside the pixels."""
+    return {"format": "WEBP lossless method 0 quality 0", **libraries.versions("pillow", "webp")}
+
+
+def release_identity() -> Mapping[str, Json]:
+    """Return what decides the bytes of :func:`encode_release`, beside the pixels."""
+    return {"format": "PNG level 1", **libraries.versions("opencv")}
 
 
 def encode_lake(pixels: Pixels) -> bytes:

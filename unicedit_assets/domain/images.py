@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,8 @@ import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from unicedit_assets.domain import libraries
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.resolutions import crop_box, nearest
 from unicedit_assets.domain.roles import Pixels
@@ -103,6 +106,14 @@ class _Decoded:
     format: str
     orientation: int
     icc_profile: bytes
+
+
+def decoders() -> Mapping[str, Json]:
+    """Return the libraries that decide what :func:`prepare` makes of the same bytes.
+
+    numpy and OpenCV decide the quality figures and the perceptual hash, which gates read.
+    """
+    return libraries.versions("pillow", *libraries.PILLOW_CODECS, "simplejpeg", "opencv", "numpy")
 
 
 def prepare(data: bytes, settings: IntakeSettings) -> Prepared | Rejected:

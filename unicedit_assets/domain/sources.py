@@ -1,24 +1,24 @@
 """Where photographs come from: every entry below a folder or an S3 prefix, accounted for.
 
-``walk`` and ``walk_s3`` list; ``read`` and ``read_s3`` fetch what was registered, later and perhaps
-on another machine, and refuse what has changed since or leads out of the root. Names are text that
-JSON and Parquet can hold, whatever bytes the file system had. Source: issue 2, sections 2 and 5.
+``walk`` lists; ``read`` fetches what was registered, later and perhaps on another machine, and
+refuses what has changed since or leads out of the root; ``s3_sources`` does the same in a bucket.
+Names are text that JSON and Parquet can hold, whatever bytes the file system had. Source: issue 2,
+sections 2 and 5.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from unicedit_assets.domain.identity import Json, digest
+from unicedit_assets.domain.machine import is_of_the_machine
 from unicedit_assets.domain.reasons import Reason
 
 IMAGE_EXTENSIONS: Final = frozenset(
@@ -34,7 +34,7 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 """Files above this many bytes are not read."""
 
 _BLOCK: Final = 1 << 20
-_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_Register: TypeAlias = "Callable[[Path, Path], SourceEntry]"
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -137,26 +137,41 @@ def claims_to_be_image(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in IMAGE_EXTENSIONS
 
 
-def walk(root: Path, max_bytes: int = MAX_BYTES) -> Iterator[Found]:
+def walk(root: Path, max_bytes: int = MAX_BYTES, after: str = "") -> Iterator[Found]:
     """List everything below a folder, depth first, by the bytes of the names.
 
     Links are never followed out of the root, and links to folders are not followed at all, so that
     no loop is possible and no file is found twice through one.
 
+    Args:
+        root: the folder.
+        max_bytes: larger files are registered as bombs.
+        after: the name of an entry; only what comes after it in this order is listed.
+
     Raises:
-        OSError: the root itself cannot be listed.
+        OSError: the root itself cannot be listed, or the machine is in trouble.
     """
+    return _walk(root, after, lambda base, path: _register(base, path, max_bytes))
+
+
+def glance(root: Path, after: str = "") -> Iterator[Found]:
+    """List like ``walk`` without opening a file: a version is a size and a time of change."""
+    return _walk(root, after, _glance)
+
+
+def _walk(root: Path, after: str, register: _Register) -> Iterator[Found]:
     base = Path(os.path.realpath(root, strict=True))
-    pending = _children(base)
+    pending = _remaining(base, text_to_name(after)) if after else _children(base)
     while pending:
         path = pending.pop()
-        if (found := _inspect(base, path, max_bytes)) is not None:
+        if (found := _inspect(base, path, register)) is not None:
             yield found
         try:
             if stat.S_ISDIR(_mode(path)):
                 pending.extend(_children(path))
         except OSError as error:
-            yield _trouble(base, path, Reason.UNREADABLE, f"folder: {_why(error)}")
+            detail = f"folder: {_blamed(error).detail}"
+            yield _trouble(base, path, Reason.UNREADABLE, detail)
 
 
 def _children(folder: Path) -> list[Path]:
@@ -164,7 +179,26 @@ def _children(folder: Path) -> list[Path]:
     return sorted(folder.iterdir(), key=os.fsencode, reverse=True)
 
 
-def _inspect(base: Path, path: Path, max_bytes: int) -> Found | None:
+def _remaining(base: Path, after: bytes) -> list[Path]:
+    """Return the stack of a walk that has just passed an entry, which may be gone by now."""
+    pending: list[Path] = []
+    folder = base
+    for step in after.split(b"/"):
+        pending += [path for path in _inside(folder) if os.fsencode(path.name) > step]
+        folder = folder / os.fsdecode(step)
+    return pending + _inside(folder)
+
+
+def _inside(path: Path) -> list[Path]:
+    """Return what a folder holds; nothing for what is none, or was told as trouble already."""
+    try:
+        return _children(path) if stat.S_ISDIR(_mode(path)) else []
+    except OSError as error:
+        _blamed(error)
+        return []
+
+
+def _inspect(base: Path, path: Path, register: _Register) -> Found | None:
     """Say what one entry is; None for an ordinary folder."""
     mode = _mode(path)
     if not mode:
@@ -177,7 +211,7 @@ def _inspect(base: Path, path: Path, max_bytes: int) -> Found | None:
     if not is_image:
         return Found(SourceEntry(_text(base, path), 0, ""), ignored=True)
     try:
-        return Found(_register(base, path, max_bytes))
+        return Found(register(base, path))
     except SourceError as error:
         return _trouble(base, path, error.reason, error.detail)
 
@@ -186,7 +220,9 @@ def _mode(path: Path) -> int:
     """Return the mode without following a link; 0 for what cannot even be looked at."""
     try:
         return path.lstat().st_mode
-    except OSError:
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise
         return 0
 
 
@@ -204,6 +240,15 @@ def _text(base: Path, path: Path) -> str:
 
 def _trouble(base: Path, path: Path, reason: Reason, detail: str) -> Found:
     return Found(SourceEntry(_text(base, path), 0, "", reason, detail))
+
+
+def _glance(base: Path, path: Path) -> SourceEntry:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _blamed(error) from error
+    version = f"stat:{stat.S_IFMT(state.st_mode)}:{state.st_size}:{state.st_mtime_ns}"
+    return SourceEntry(_text(base, path), state.st_size, version)
 
 
 def _register(base: Path, path: Path, max_bytes: int) -> SourceEntry:
@@ -232,6 +277,15 @@ def read(entry: SourceEntry, root: Path, max_bytes: int = MAX_BYTES) -> bytes:
     return data
 
 
+def probe(entry: SourceEntry, root: Path) -> None:
+    """Open a registered file and close it again; errors as for :func:`read`, save its content's."""
+    base = Path(os.path.realpath(root, strict=True))
+    try:
+        os.close(_open_inside(base, base / os.fsdecode(text_to_name(entry.name))))
+    except OSError as error:
+        raise _blamed(error) from error
+
+
 def _blocks(base: Path, path: Path, max_bytes: int) -> Iterator[bytes]:
     """Yield a regular file's content; every refusal is a SourceError."""
     try:
@@ -243,9 +297,7 @@ def _blocks(base: Path, path: Path, max_bytes: int) -> Iterator[bytes]:
                     raise SourceError(Reason.BOMB, f"more than {max_bytes} bytes")
                 yield block
     except OSError as error:
-        if error.errno in _OURS:
-            raise
-        raise SourceError(Reason.UNREADABLE, _why(error)) from error
+        raise _blamed(error) from error
     except ValueError as error:  # a registered name that no file can have
         raise SourceError(Reason.UNREADABLE, str(error)) from error
 
@@ -280,73 +332,12 @@ def _open_folder(base: Path, steps: Sequence[str]) -> int:
     return folder
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or type(error).__name__
-
-
-def walk_s3(client: Any, bucket: str, prefix: str, max_bytes: int = MAX_BYTES) -> Iterator[Found]:
-    """List every object below a prefix, in the order of S3 (by the bytes of the keys).
-
-    Args:
-        client: a boto3 S3 client.
-        bucket: the bucket's name.
-        prefix: treated as a folder: ``photos`` does not list ``photos-old/...``.
-        max_bytes: larger objects are registered as bombs.
-    """
-    folder = _as_folder(prefix)
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
-    for page in pages:
-        for listed in page.get("Contents", ()):
-            name = name_to_text(listed["Key"][len(folder) :].encode())
-            yield _found_in_s3(name, int(listed["Size"]), listed["ETag"].strip('"'), max_bytes)
-
-
-def _as_folder(prefix: str) -> str:
-    return prefix.rstrip("/") + "/" if prefix.strip("/") else ""
-
-
-def _found_in_s3(name: str, size: int, etag: str, max_bytes: int) -> Found:
-    if not name or name.endswith("/") or not claims_to_be_image(name):
-        return Found(SourceEntry(name, size, ""), ignored=True)
-    if size > max_bytes:
-        return Found(SourceEntry(name, size, "", Reason.BOMB, f"more than {max_bytes} bytes"))
-    return Found(SourceEntry(name, size, f"etag:{etag}:{size}"))
-
-
-def read_s3(
-    entry: SourceEntry, client: Any, bucket: str, prefix: str, max_bytes: int = MAX_BYTES
-) -> bytes:
-    """Return the bytes of a registered object.
+def _blamed(error: OSError) -> SourceError:
+    """Return an error as a verdict on the file.
 
     Raises:
-        SourceError: as :func:`read`.
-        Exception: what the client raises when the service, not the object, is in trouble; worth
-            another try.
+        OSError: the same one, when it speaks of the machine: no file is condemned for it.
     """
-    if entry.problem is not None:
-        raise SourceError(entry.problem, entry.detail)
-    etag, size = entry.version.removeprefix("etag:").rsplit(":", 1)
-    key = _as_folder(prefix) + text_to_name(entry.name).decode()
-    try:
-        reply = client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
-    except client.exceptions.ClientError as error:
-        raise _s3_refusal(error) from error
-    with closing(reply["Body"]) as body:
-        if reply["ContentLength"] != int(size):
-            raise SourceError(Reason.CHANGED, "the size is not what was registered")
-        if reply["ContentLength"] > max_bytes:
-            raise SourceError(Reason.BOMB, f"more than {max_bytes} bytes")
-        return bytes(body.read())
-
-
-def _s3_refusal(error: Any) -> Exception:
-    """Turn a client's error into a verdict on the object, or give it back if it is not one."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    if status == 412:
-        return SourceError(Reason.CHANGED, "the content is not what was registered")
-    # Without a right to list, S3 answers 403 AccessDenied for an object that is gone; any other
-    # 403 is about the credentials.
-    if code in {"AccessDenied", "NoSuchKey"} or (status == 404 and code != "NoSuchBucket"):
-        return SourceError(Reason.UNREADABLE, code)
-    return error if isinstance(error, Exception) else RuntimeError(code)
+    if is_of_the_machine(error):
+        raise error
+    return SourceError(Reason.UNREADABLE, error.strerror or type(error).__name__)

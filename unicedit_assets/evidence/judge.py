@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from unicedit_assets.domain import language
+from unicedit_assets.domain import language, libraries
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.roles import Pixels, Scores
@@ -58,6 +58,7 @@ class EmbeddedJudge:
             "code": gates.CODE_VERSION,
             "settings": self._settings.digest,
             "wordings": language.prompt().sha256,
+            "libraries": libraries.versions("opencv", "numpy"),
         }
 
     def score(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unicedit_assets.domain import language
+from unicedit_assets.domain import language, libraries
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.reasons import Reason
@@ -60,6 +60,7 @@ class EvidenceVerifier:
             "code": gates.CODE_VERSION,
             "settings": self._settings.digest,
             "wordings": language.prompt().sha256,
+            "libraries": libraries.versions("opencv", "numpy"),
         }
 
     def verify(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:

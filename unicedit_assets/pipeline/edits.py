@@ -102,7 +102,11 @@ class Edits:
         fields = project.settings.edits.identity_fields()
         # Faults are part of the editor that plants them, not of every editor.
         fields.pop("faults")
-        return {**fields, "editor": dict(self._editor(project, partition).identity)}
+        return {
+            **fields,
+            "editor": dict(self._editor(project, partition).identity),
+            "codec": dict(codec.lake_identity()),
+        }
 
     @staticmethod
     def _editor(project: Project, partition: str) -> Editor:

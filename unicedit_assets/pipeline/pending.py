@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.project import ON_DEMAND, Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.storage.ledger import Look
 
 PIPELINE = (
     "raw_images",
@@ -37,23 +38,38 @@ class Standing:
     ready: bool
 
 
-def standing(project: Project, ref: Ref) -> Standing:
-    """Tell how one partition stands.
+def standings(project: Project, stages: Iterable[str] = PIPELINE) -> list[Standing]:
+    """Return the standing of every partition of some stages, in pipeline order.
 
     Stale means that an older version exists, made under other settings; missing, that none does.
+    A few reads a partition, many at a time, and none of a manifest: see ``Ledger.looks``.
     """
-    manifest = project.find(ref)
-    if manifest:
-        blocked = bool(project.ledger.blocked(manifest))
-        return Standing(ref, State.BLOCKED if blocked else State.CURRENT, True)
-    inputs = project.stages[ref.stage].inputs(project, ref.partition)
-    ready = all(project.usable(up) for up in inputs)
-    older = project.ledger.history(ref.stage, ref.partition)
-    return Standing(ref, State.STALE if older else State.MISSING, ready)
+    refs = [ref for stage in PIPELINE if stage in set(stages) for ref in project.refs(stage)]
+    looks = _looks(project, refs)
+    inputs = {
+        ref: project.stages[ref.stage].inputs(project, ref.partition)
+        for ref in refs
+        if not looks[ref].present
+    }
+    asked = dict.fromkeys(up for ups in inputs.values() for up in ups if up not in looks)
+    looks |= _looks(project, list(asked))
+    usable = {ref: _is_usable(ref, look) for ref, look in looks.items()}
+    return [
+        Standing(ref, _state(looks[ref]), all(usable[up] for up in inputs.get(ref, ())))
+        for ref in refs
+    ]
 
 
-def standings(project: Project) -> Iterator[Standing]:
-    """Yield the standing of every partition, in pipeline order."""
-    for stage in PIPELINE:
-        for ref in project.refs(stage):
-            yield standing(project, ref)
+def _looks(project: Project, refs: Sequence[Ref]) -> dict[Ref, Look]:
+    specs = [project.spec(ref) for ref in refs]
+    return dict(zip(refs, project.ledger.looks(specs), strict=True))
+
+
+def _is_usable(ref: Ref, look: Look) -> bool:
+    return (look.present and not look.blocked) or (not look.present and ref.stage in ON_DEMAND)
+
+
+def _state(look: Look) -> State:
+    if look.present:
+        return State.BLOCKED if look.blocked else State.CURRENT
+    return State.STALE if look.older else State.MISSING

@@ -19,12 +19,13 @@ from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref, Stage
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.ledger import Committed, Ledger, PartitionSpec
-from unicedit_assets.storage.manifests import Manifest
+from unicedit_assets.storage.manifests import Manifest, folder_of
+from unicedit_assets.storage.repair import NotReproduced
 
 OnChunk = Callable[[int, int], None]
 
 # The frozen benchmark is no asset of its own: whoever needs it first makes it.
-_ON_DEMAND = frozenset({"unicbench_samples"})
+ON_DEMAND = frozenset({"unicbench_samples"})
 
 
 class MissingInputError(Exception):
@@ -88,10 +89,13 @@ class Project:
         stage = self.stages[ref.stage]
         inputs = {str(up): self.spec(up).fingerprint for up in stage.inputs(self, ref.partition)}
         config = dict(stage.config(self, ref.partition))
+        fingerprint = digest(ref.stage, stage.code_version, config, inputs)
+        while self.registry.is_retired(folder_of(ref.stage, ref.partition, fingerprint)):
+            fingerprint = digest("successor", fingerprint)
         return PartitionSpec(
             stage=ref.stage,
             partition=ref.partition,
-            fingerprint=digest(ref.stage, stage.code_version, config, inputs),
+            fingerprint=fingerprint,
             code_version=stage.code_version,
             config=config,
             inputs=inputs,
@@ -133,7 +137,7 @@ class Project:
         manifest = self.find(ref)
         if manifest is None:
             # What no person asks for by name is made on demand.
-            return ref.stage in _ON_DEMAND
+            return ref.stage in ON_DEMAND
         return not self.ledger.blocked(manifest)
 
     def run(self, ref: Ref, on_chunk: OnChunk | None = None) -> Committed:
@@ -148,11 +152,16 @@ class Project:
             return Committed(manifest=manifest, fresh=False, resumed=0)
         stage = self.stages[ref.stage]
         for up in stage.inputs(self, ref.partition):
-            if up.stage in _ON_DEMAND:
+            if up.stage in ON_DEMAND:
                 self.run(up)
             self.require(up)
         job = stage.job(self, ref.partition)
-        return self.ledger.commit(spec, job.chunks, job.work, on_chunk)
+        try:
+            return self.ledger.commit(spec, job.chunks, job.work, on_chunk)
+        except NotReproduced as lost:
+            self.registry.retire(lost.folder)
+            self._specs.clear()
+            return self.run(ref, on_chunk)
 
     def refs(self, stage: str) -> list[Ref]:
         """Return all partitions that a stage should have now, in shard order."""

@@ -10,11 +10,13 @@ from typing import Any
 
 from unicedit_assets.domain import codec, duplicates, identity, quality, schemas
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.images import IntakeSettings, Rejected, prepare
+from unicedit_assets.domain.images import IntakeSettings, Rejected, decoders, prepare
 from unicedit_assets.domain.quality import Gate
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.sources import SourceEntry, SourceError
 from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.registry import SourceList
+from unicedit_assets.pipeline.roots import ensure_reachable
 from unicedit_assets.pipeline.rows import Collector, json_text
 from unicedit_assets.pipeline.sources import read_source
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
@@ -100,8 +102,10 @@ class RawImages:
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         return {
             **project.settings.raw_images.identity_fields(),
-            "sources": project.registry.shard(partition).fingerprint,
+            "sources": project.registry.fingerprint(partition),
             "gates": [dict(gate.identity) for gate in project.backends.gates],
+            "libraries": dict(decoders()),
+            "codec": dict(codec.lake_identity()),
         }
 
     def job(self, project: Project, partition: str) -> Job:
@@ -109,7 +113,6 @@ class RawImages:
         total = len(sources.entries)
         chunks = chunk_count(total, settings.chunk)
         spec = project.spec(Ref(self.name, partition))
-        take = partial(take_in, Intake.of(project, sources.root))
 
         @cache
         def kept_in(earlier: int) -> list[Mapping[str, Any]]:
@@ -120,9 +123,31 @@ class RawImages:
         def work(index: int) -> ChunkOutput:
             kept = [row for earlier in range(index) for row in kept_in(earlier)]
             part = [sources.entries[i] for i in split(total, chunks, index)]
-            return collect(list(project.engine.map(take, part)), kept, settings)
+            return collect(take_all(project, sources, part), kept, settings)
 
         return Job(chunks, work)
+
+
+def _unreadable(taken: Sequence[Mapping[str, Any] | Refused]) -> set[str]:
+    return {
+        each.unit
+        for each in taken
+        if isinstance(each, Refused) and each.reason is Reason.UNREADABLE
+    }
+
+
+def take_all(
+    project: Project, sources: SourceList, entries: Sequence[SourceEntry]
+) -> list[Mapping[str, Any] | Refused]:
+    """Turn some sources of a list into rows, or say why not.
+
+    Raises:
+        SourceRootError: most of the list cannot be had now; no row is condemned for that.
+    """
+    take = partial(take_in, Intake.of(project, sources.root))
+    taken = list(project.engine.map(take, entries))
+    ensure_reachable(sources, _unreadable(taken), project.settings.raw_images.max_unreadable)
+    return taken
 
 
 def collect(

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, NamedTuple
 
 from unicedit_assets.domain.identity import Json, canonical, digest
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.storage.blobs import BlobStore
+from unicedit_assets.storage.concurrent import in_parallel
 
 _SHARDS = "registry/shards"
+_RETIRED = "registry/retired"
+_FINGERPRINTS = "registry/fingerprints"
 _RELEASES = "registry/releases"
 _BENCHMARK = "registry/benchmark.json"
 _PROMOTED = "registry/promoted-verifier.json"
@@ -55,12 +59,41 @@ class SourceList:
         return cls(value["root"], tuple(SourceEntry.from_json(e) for e in value["entries"]))
 
 
-def identity_below(root: str, entry: SourceEntry) -> str:
-    """Return what makes a source a known one: name and content, wherever its root is.
+class Known(NamedTuple):
+    """What makes a source a known one: name and content, wherever its root is.
 
     A source with a problem has no content, so its place is all that tells it from another.
     """
-    return entry.key if entry.problem is None else digest(entry.key, root)
+
+    name: str
+    version: str
+    problem: str | None
+    root: str
+
+
+def _known(root: str, entry: Mapping[str, Any]) -> Known:
+    problem = entry["problem"]
+    return Known(entry["name"], entry["version"], problem, root if problem else "")
+
+
+class Sorted(NamedTuple):
+    """Sources by what a registration may do with them.
+
+    Attributes:
+        fresh: those that are not registered yet and may become training photographs.
+        held_out: those that are not registered, but whose content the benchmark holds out.
+    """
+
+    fresh: list[SourceEntry]
+    held_out: list[SourceEntry]
+
+
+class _Registered(NamedTuple):
+    """What is registered already of the sources that were asked about."""
+
+    sources: set[Known]
+    shard_contents: set[str]
+    benchmark_contents: set[str]
 
 
 class Registry:
@@ -73,6 +106,8 @@ class Registry:
     def __init__(self, store: BlobStore):
         self._store = store
         self._lists: dict[str, SourceList] = {}
+        self._fingerprints: dict[str, str] | None = None
+        self._retired: set[str] | None = None
         self._promoted: list[str | None] = []
 
     def shards(self) -> list[str]:
@@ -99,15 +134,46 @@ class Registry:
             self._lists[key] = SourceList.from_bytes(self._store.read(key))
         return self._lists[key]
 
-    def known(self) -> set[str]:
-        """Return the identity of every registered source; see ``identity_below``."""
-        lists = [self.shard(name) for name in self.shards()]
-        benchmark = self.benchmark()
-        return {
-            identity_below(sources.root, entry)
-            for sources in [*lists, *([benchmark] if benchmark else [])]
-            for entry in sources.entries
-        }
+    def fingerprint(self, shard: str) -> str:
+        """Return ``shard(name).fingerprint``, for all shards with one listing.
+
+        The fingerprint stands in the name of a blob beside the shard, which never changes; where a
+        killed registration left none, the shard itself is read.
+
+        Raises:
+            KeyError: no such shard.
+        """
+        if self._fingerprints is None:
+            keys = self._store.keys(_FINGERPRINTS)
+            self._fingerprints = dict(key.split("/")[-2:] for key in keys)
+        if shard not in self._fingerprints:
+            self._fingerprints[shard] = self.shard(shard).fingerprint
+        return self._fingerprints[shard]
+
+    def sorted(self, root: str, entries: Sequence[SourceEntry]) -> Sorted:
+        """Tell what is new among some sources, and what the benchmark keeps from training.
+
+        Benchmark and training photographs never share content, whatever the names.
+        """
+        found = self._registered(root, entries)
+        unknown = [e for e in entries if _known(root, e.to_json()) not in found.sources]
+        held_out = [e for e in unknown if _content(e) in found.benchmark_contents]
+        kept = [e for e in unknown if _content(e) not in found.benchmark_contents]
+        return Sorted(kept, held_out)
+
+    def _registered(self, root: str, entries: Sequence[SourceEntry]) -> _Registered:
+        """Look for sources in every registered list, one list in memory at a time."""
+        wanted = {_known(root, entry.to_json()) for entry in entries}
+        contents = {entry.version for entry in entries if entry.version}
+        found = _Registered(set(), set(), set())
+        # Counted before they are read: a shard registered meanwhile makes the caller look again.
+        shards = [f"{_SHARDS}/{name}.json" for name in self.shards()]
+        for data in in_parallel(self._store.read, shards):
+            _look_for(data, wanted, contents, found.sources, found.shard_contents)
+        if self._store.exists(_BENCHMARK):
+            data = self._store.read(_BENCHMARK)
+            _look_for(data, wanted, contents, found.sources, found.benchmark_contents)
+        return found
 
     def register(
         self,
@@ -121,26 +187,24 @@ class Registry:
 
         The first registration with enough photographs sets ``holdout`` of its new ones aside for
         the benchmark, chosen by their content hash among those that ``is_sound`` accepts, so that
-        the choice depends neither on names nor on order.
+        the choice depends neither on names nor on order. What is in a shard is never held out, and
+        what is held out never gets into a shard, under whatever name.
         """
         if self.benchmark() is None:
-            self._set_aside(root, self._unknown(root, entries), holdout, is_sound)
+            self._set_aside(root, entries, holdout, is_sound)
         made: list[str] = []
-        number, fresh = len(self.shards()), self._unknown(root, entries)
+        number, fresh = len(self.shards()), self.sorted(root, entries).fresh
         while fresh:
             name, part = f"s{number:05d}", SourceList(root, tuple(fresh[:shard_size]))
             if self._store.put_new(f"{_SHARDS}/{name}.json", part.to_bytes()):
+                self._store.put_new(f"{_FINGERPRINTS}/{name}/{part.fingerprint}", b"{}")
                 made.append(name)
                 number, fresh = number + 1, fresh[shard_size:]
             else:
                 # Somebody registers at the same time: look again, so that no source gets into two
                 # shards. The shards are counted first, so that a new one is never overlooked.
-                number, fresh = len(self.shards()), self._unknown(root, entries)
+                number, fresh = len(self.shards()), self.sorted(root, entries).fresh
         return made
-
-    def _unknown(self, root: str, entries: Sequence[SourceEntry]) -> list[SourceEntry]:
-        known = self.known()
-        return [entry for entry in entries if identity_below(root, entry) not in known]
 
     def _set_aside(
         self,
@@ -149,14 +213,34 @@ class Registry:
         holdout: int,
         is_sound: Callable[[SourceEntry], bool],
     ) -> None:
+        taken = self._registered(root, entries).shard_contents
         # One of each content: the benchmark holds no photograph twice.
-        distinct = {entry.version: entry for entry in entries if entry.problem is None}
+        distinct = {
+            entry.version: entry
+            for entry in entries
+            if entry.problem is None and entry.version not in taken
+        }
         listed = sorted(distinct.values(), key=lambda entry: digest("holdout", entry.version))
         # Never more than a quarter: a tiny source must still make a data set.
         most = min(holdout, len(listed) // 4)
         chosen = tuple(islice(filter(is_sound, listed), most))
         if chosen or not holdout:
             self._store.put_new(_BENCHMARK, SourceList(root, chosen).to_bytes())
+
+    def retire(self, folder: str) -> None:
+        """Give up the fingerprint of a partition that cannot be made again as it was.
+
+        Its successor is a hash of it, so everything made from the partition becomes stale.
+        """
+        self._store.put_new(f"{_RETIRED}/{folder}", b"{}")
+        self._retired = None
+
+    def is_retired(self, folder: str) -> bool:
+        """Tell whether a partition's fingerprint was given up."""
+        if self._retired is None:
+            keys = self._store.keys(_RETIRED)
+            self._retired = {key.removeprefix(f"{_RETIRED}/") for key in keys}
+        return folder in self._retired
 
     def releases(self) -> list[str]:
         """Return the names of all releases."""
@@ -196,3 +280,24 @@ class Registry:
         value: Mapping[str, Json] = {"version": version}
         self._store.put(_PROMOTED, canonical(value))
         self._promoted = [version]
+
+
+def _content(entry: SourceEntry) -> str | None:
+    return entry.version or None
+
+
+def _look_for(
+    data: bytes,
+    wanted: Collection[Known],
+    contents: Collection[str],
+    sources: set[Known],
+    found: set[str],
+) -> None:
+    """Add to ``sources`` and ``found`` what of the wanted a serialised list holds."""
+    value = json.loads(data)
+    for entry in value["entries"]:
+        known = _known(value["root"], entry)
+        if known in wanted:
+            sources.add(known)
+        if entry["version"] in contents:
+            found.add(entry["version"])

@@ -200,7 +200,8 @@ class Release:
         )
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
-        return project.settings.unicedit_10m.identity_fields()
+        fields = project.settings.unicedit_10m.identity_fields()
+        return {**fields, "codec": dict(codec.release_identity())}
 
     def job(self, project: Project, partition: str) -> Job:
         if partition not in project.registry.releases():

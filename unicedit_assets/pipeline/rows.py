@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from unicedit_assets.domain import schemas
 from unicedit_assets.domain.identity import Json, canonical
+from unicedit_assets.domain.machine import is_of_the_machine
 from unicedit_assets.domain.reasons import STAGE_REASONS, Outcome, Reason, outcome_of
 from unicedit_assets.domain.texts import storable
 from unicedit_assets.storage.ledger import ChunkOutput
@@ -35,9 +35,6 @@ def detail_of(error: object) -> str:
     return storable(_ADDRESS.sub("0x...", str(error)))[:_DETAIL_LENGTH]
 
 
-_OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO})
-
-
 def named(error: Exception) -> str:
     """Return an exception as one text: its kind and what it says.
 
@@ -45,7 +42,7 @@ def named(error: Exception) -> str:
         Exception: the same one, when it speaks of the machine (disk, handles, mounts) rather than
             of the row: a row must not be condemned for it, the run must fail and be tried again.
     """
-    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+    if isinstance(error, OSError) and is_of_the_machine(error):
         raise error
     return detail_of(f"{type(error).__name__}: {error}")
 

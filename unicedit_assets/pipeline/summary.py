@@ -19,11 +19,8 @@ from unicedit_assets.storage.manifests import Manifest
 
 def current_manifests(project: Project) -> Iterator[Manifest]:
     """Yield the up-to-date manifest of every partition that has one, in pipeline order."""
-    for stage in PIPELINE:
-        for ref in project.refs(stage):
-            manifest = project.find(ref)
-            if manifest:
-                yield manifest
+    specs = (project.spec(ref) for stage in PIPELINE for ref in project.refs(stage))
+    yield from filter(None, project.ledger.find_many(specs))
 
 
 def open_catalogue(project: Project) -> Catalogue:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json, edit_id, seed_from
+from unicedit_assets.domain.images import decoders
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
@@ -29,7 +30,8 @@ from unicedit_assets.pipeline.instructions import (
     outcomes,
 )
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.raw_images import Intake, Refused, take_in
+from unicedit_assets.pipeline.raw_images import Refused, take_all
+from unicedit_assets.pipeline.registry import SourceList
 from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.storage.ledger import ChunkOutput, split
@@ -53,6 +55,8 @@ class UnicBenchSamples:
             "sources": sources.fingerprint if sources else "none",
             "intake": project.settings.raw_images.identity_fields(),
             "gates": [dict(gate.identity) for gate in project.backends.gates],
+            "libraries": dict(decoders()),
+            "codec": dict(codec.lake_identity()),
             "instructor": dict(project.backends.instructor.identity),
             "subtasks": list(project.backends.subtasks),
             "per_image": project.settings.unicbench_scores.per_image,
@@ -60,9 +64,8 @@ class UnicBenchSamples:
         }
 
     def job(self, project: Project, partition: str) -> Job:
-        sources = project.registry.benchmark()
-        entries = sources.entries if sources else ()
-        root = sources.root if sources else ""
+        sources = project.registry.benchmark() or SourceList("", ())
+        entries = sources.entries
         chunks = chunk_count(len(entries), project.settings.unicbench_scores.chunk)
         spec = project.spec(Ref(self.name, partition))
 
@@ -71,8 +74,7 @@ class UnicBenchSamples:
             for earlier in range(index):
                 counts.update(asked_in(project, spec, earlier, chunks))
             part = [entries[i] for i in split(len(entries), chunks, index)]
-            take = partial(take_in, Intake.of(project, root))
-            return freeze_chunk(project, list(project.engine.map(take, part)), counts)
+            return freeze_chunk(project, take_all(project, sources, part), counts)
 
         return Job(chunks, work)
 
@@ -166,6 +168,7 @@ class UnicBenchScores:
             "language": language,
             "model": dict(project.backends.models[model].identity),
             "judge": dict(project.backends.judge.identity),
+            "codec": dict(codec.lake_identity()),
         }
 
     def job(self, project: Project, partition: str) -> Job:

@@ -32,6 +32,13 @@ class RawImagesSettings(StageSettings):
         "none", "Model that scores how unsafe a picture is (`opennsfw`: extra `safety`)."
     )
     max_unsafe: float = identity(0.8, "Largest unsafe score that is let through.", ge=0, le=1)
+    max_unreadable: float = runtime(
+        0.5,
+        "Largest share of a shard's sources that may be missing or unreadable; more (and at least "
+        "3) means that the source itself is in trouble, and fails the run.",
+        ge=0,
+        le=1,
+    )
     licence: str = identity("unknown", "Licence of the photographs, kept with every row.")
 
 

@@ -74,6 +74,14 @@ class BlobStore(Protocol):
         """Publish a copy of a local file like ``put_new``, without holding it in memory."""
         ...
 
+    def move(self, key: str, to: str) -> None:
+        """Give a blob another, free key; the only way in which a key is ever given up.
+
+        Raises:
+            MissingBlob: there is none (perhaps somebody else has moved it).
+        """
+        ...
+
     def read(self, key: str) -> bytes:
         """Return the blob.
 
@@ -181,6 +189,21 @@ class LocalStore:
             _write_durably(temporary, data)
             temporary.replace(path)
             _sync(path.parent)
+
+    def move(self, key: str, to: str) -> None:
+        """See ``BlobStore.move``."""
+        path, target = self._path(key), self._path(to)
+        if not path.exists():
+            raise MissingBlob(f"{self.url} has no {key}")
+        try:
+            _make_folder(target.parent)
+            path.rename(target)
+            _sync(target.parent)
+            _sync(path.parent)
+        except FileNotFoundError:
+            raise MissingBlob(f"{self.url} has no {key}") from None
+        except OSError as error:
+            raise _explained(error, target) from error
 
     def read(self, key: str) -> bytes:
         """See ``BlobStore.read``."""

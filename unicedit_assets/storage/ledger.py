@@ -6,6 +6,7 @@ Layout, below the store's root::
     {stage}/{partition}/{fingerprint}/chunks/{chunk}-of-{chunks}.json
     {stage}/{partition}/{fingerprint}/manifest.json
     {stage}/{partition}/{fingerprint}/checks/{name}.json
+    {stage}/{partition}/{fingerprint}/promised.json     (only after a repair, see ``repair``)
 
 A chunk is finished when its marker exists, a partition when its manifest exists; of many writers
 of either the first wins and the others adopt what it wrote. A part is named by its contents, so
@@ -16,17 +17,18 @@ can compute the fingerprint, and the manifest with that fingerprint is there or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from unicedit_assets.domain.identity import Json, digest
-from unicedit_assets.domain.schemas import REJECTS, ROWS
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.storage.blobs import BlobStore, MissingBlob, StorageError, checked_key
+from unicedit_assets.storage.concurrent import in_parallel
+from unicedit_assets.storage.conservation import ConservationError, conserve, schema_digest
 from unicedit_assets.storage.manifests import (
     CheckRecord,
     ChunkMarker,
@@ -46,10 +48,7 @@ from unicedit_assets.storage.parts import (
     read_part,
     verify_part,
 )
-
-
-class ConservationError(StorageError):
-    """A chunk's tables and counts contradict each other, or chunks do."""
+from unicedit_assets.storage.repair import keep_promise
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,21 @@ class Committed:
     resumed: int
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a partition stands at a glance.
+
+    Attributes:
+        present: whether it is committed.
+        blocked: the blocking checks that it failed.
+        older: whether any version of it is committed.
+    """
+
+    present: bool
+    blocked: tuple[str, ...]
+    older: bool
+
+
 def split(total: int, chunks: int, index: int) -> range:
     """Return the positions of chunk ``index`` when ``total`` items are split evenly.
 
@@ -123,6 +137,29 @@ class Ledger:
     def find(self, stage: str, partition: str, fingerprint: str) -> Manifest | None:
         """Return the committed partition, or None when it is not there."""
         return self._manifest(folder_of(stage, partition, fingerprint))
+
+    def find_many(self, specs: Iterable[PartitionSpec]) -> Iterator[Manifest | None]:
+        """Yield what ``find`` answers for each spec, in order, many reads at a time."""
+        return in_parallel(lambda s: self.find(s.stage, s.partition, s.fingerprint), specs)
+
+    def looks(self, specs: Iterable[PartitionSpec]) -> Iterator[Look]:
+        """Yield how each spec's partition stands, in order, without reading its manifest.
+
+        Only for telling and choosing what to do: whoever reads data goes by the manifest.
+        """
+        return in_parallel(self._look, specs)
+
+    def _look(self, spec: PartitionSpec) -> Look:
+        folder = folder_of(spec.stage, spec.partition, spec.fingerprint)
+        if not self.store.exists(f"{folder}/manifest.json"):
+            return Look(False, (), any(self._manifest_keys(spec.stage, spec.partition)))
+        return Look(True, tuple(self._blocked(folder)), True)
+
+    def _manifest_keys(self, stage: str, partition: str) -> Iterator[str]:
+        top = f"{stage}/{partition}/"
+        for key in self.store.keys(top):
+            if key.endswith("/manifest.json") and key.count("/") == top.count("/") + 1:
+                yield key
 
     def commit(
         self,
@@ -144,6 +181,8 @@ class Ledger:
             StorageFull: there was no room; finished chunks stay and nothing else is visible.
             ConservationError: tables and counts contradict each other, or two chunks differ in
                 tables or schemas; the chunk is not published.
+            NotReproduced: the partition was there, was damaged, and came out differently; what is
+                made from it may rest on what it was, so it is not published.
         """
         if chunks < 1:
             raise ValueError("a partition has at least one chunk; an empty one has empty tables")
@@ -245,12 +284,7 @@ class Ledger:
 
     def history(self, stage: str, partition: str) -> list[Manifest]:
         """Return every committed version of a partition, oldest first."""
-        top = f"{stage}/{partition}/"
-        keys = [
-            key
-            for key in self.store.keys(top)
-            if key.endswith("/manifest.json") and key.count("/") == top.count("/") + 1
-        ]
+        keys = self._manifest_keys(stage, partition)
         by_age = sorted(keys, key=lambda key: (self.store.modified(key), key))
         found = (self._manifest(key.rpartition("/")[0]) for key in by_age)
         return [manifest for manifest in found if manifest is not None]
@@ -265,16 +299,20 @@ class Ledger:
 
     def checks(self, manifest: Manifest) -> list[CheckRecord]:
         """Return the recorded check results of a partition, by name."""
+        return self._checks(manifest.folder)
+
+    def _checks(self, folder: str) -> list[CheckRecord]:
         return [
             CheckRecord.from_bytes(self.store.read(key), key)
-            for key in self.store.keys(f"{manifest.folder}/checks")
+            for key in self.store.keys(f"{folder}/checks")
         ]
 
     def blocked(self, manifest: Manifest) -> list[str]:
         """Return the names of the blocking checks that this partition failed."""
-        return [
-            check.name for check in self.checks(manifest) if check.blocking and not check.passed
-        ]
+        return self._blocked(manifest.folder)
+
+    def _blocked(self, folder: str) -> list[str]:
+        return [check.name for check in self._checks(folder) if check.blocking and not check.passed]
 
     def _manifest(self, folder: str) -> Manifest | None:
         key = f"{checked_key(folder)}/manifest.json"
@@ -296,8 +334,8 @@ class Ledger:
         self, key: str, index: int, output: ChunkOutput, first: ChunkMarker | None
     ) -> ChunkMarker:
         """Make one chunk durable; when somebody else was faster, theirs is the chunk."""
-        _conserve(index, output)
-        schemas = {name: _schema_digest(table) for name, table in sorted(output.tables.items())}
+        conserve(index, output.tables, output.counts)
+        schemas = {name: schema_digest(table) for name, table in sorted(output.tables.items())}
         if first is not None and first.schemas != schemas:
             raise ConservationError(f"chunk {index} differs from chunk 0 in its tables or schemas")
         folder = key.rpartition("/chunks/")[0]
@@ -322,6 +360,7 @@ class Ledger:
         return encoded.part(key)
 
     def _publish(self, manifest: Manifest, resumed: int) -> Committed:
+        keep_promise(self.store, manifest)
         if self.store.put_new(f"{manifest.folder}/manifest.json", manifest.to_bytes()):
             return Committed(manifest, fresh=True, resumed=resumed)
         winner = self._manifest(manifest.folder)
@@ -343,33 +382,6 @@ def _parts(manifest: Manifest, table: str) -> tuple[Part, ...]:
     if table not in manifest.tables:
         raise KeyError(f"{manifest.folder} has no table {table!r}, only {sorted(manifest.tables)}")
     return manifest.tables[table]
-
-
-def _schema_digest(table: pa.Table) -> str:
-    return digest(table.schema.to_string(show_schema_metadata=False))
-
-
-def _conserve(index: int, output: ChunkOutput) -> None:
-    """Hold the tables of a chunk against its counts."""
-    counts = output.counts
-    expected = {ROWS: counts.accepted, REJECTS: counts.rejected + counts.failed}
-    for name, count in expected.items():
-        found = output.tables[name].num_rows if name in output.tables else 0
-        if found != count:
-            raise ConservationError(
-                f"chunk {index}: table {name!r} has {found} rows, the counts say {count}"
-            )
-    rejects = output.tables.get(REJECTS)
-    if rejects is not None and "reason" in rejects.column_names:
-        found_reasons = {
-            str(pair["values"]): pair["counts"]
-            for pair in pc.value_counts(rejects["reason"]).to_pylist()
-        }
-        if found_reasons != {name: number for name, number in counts.reasons.items() if number}:
-            raise ConservationError(
-                f"chunk {index}: the rejects' reasons are {found_reasons}, "
-                f"the counts say {counts.reasons}"
-            )
 
 
 def _manifest(spec: PartitionSpec, markers: Sequence[ChunkMarker]) -> Manifest:

@@ -7,6 +7,7 @@ and every page has a checksum, so that a few columns can be verified without rea
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,9 @@ from unicedit_assets.storage.manifests import Part
 
 IMAGE_SUFFIXES = ("image", "bytes")
 ROW_GROUP_BYTES = 16 << 20
+TIMINGS = frozenset({"seconds"})
+"""Columns that differ from run to run and say nothing about the row."""
+
 _MAGIC = b"PAR1"
 _TAIL = 8  # the footer's length and the magic number end every Parquet file
 _FOOTER_BYTES = 16 << 10
@@ -39,6 +43,7 @@ class Encoded:
     rows: int
     sha256: str
     footer_sha256: str
+    content_sha256: str | None = None
 
     def part(self, key: str) -> Part:
         """Return the record of this file under ``key``."""
@@ -48,6 +53,7 @@ class Encoded:
             bytes=len(self.data),
             sha256=self.sha256,
             footer_sha256=self.footer_sha256,
+            content_sha256=self.content_sha256,
         )
 
 
@@ -82,7 +88,21 @@ def encode(table: pa.Table) -> Encoded:
         rows=table.num_rows,
         sha256=hashlib.sha256(data).hexdigest(),
         footer_sha256=hashlib.sha256(_footer(io.BytesIO(data), len(data))).hexdigest(),
+        content_sha256=_content(table),
     )
+
+
+def _content(table: pa.Table) -> str | None:
+    """Return the hash of a table without its timings; None when it has none."""
+    timings = [name for name in table.column_names if name in TIMINGS]
+    if not timings:
+        return None
+    hashed = hashlib.sha256()
+    rest = table.drop_columns(timings).combine_chunks()
+    with pa.ipc.new_stream(sink := pa.BufferOutputStream(), rest.schema) as stream:
+        stream.write_table(rest)
+    hashed.update(sink.getvalue())
+    return hashed.hexdigest()
 
 
 def read_part(store: BlobStore, part: Part, columns: Sequence[str] | None) -> pa.Table:
@@ -129,6 +149,10 @@ def verify_part(store: BlobStore, part: Part) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     except MissingBlob as error:
         raise CorruptPart(f"{part.key} is missing from {store.url}") from error
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise StorageError(f"{part.key} cannot be read now: {error.strerror}") from error
+        raise CorruptPart(f"{part.key} cannot be read: {error.strerror}") from error
     _expect(found == part.sha256, part, "its sha256 differs from the manifest's")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from unicedit_assets.storage.blobs import MissingBlob, StorageError, checked_key, is_key
+from unicedit_assets.storage.concurrent import READERS
 
 ClientFactory: TypeAlias = Callable[[], Any]
 
@@ -41,7 +42,7 @@ def environment_client() -> Any:
         raise StorageError(
             "An s3:// store needs boto3, which is not installed: pip install 'unicedit[s3]'"
         ) from None
-    return boto3.client("s3", config=config.Config(retries=RETRIES))
+    return boto3.client("s3", config=config.Config(retries=RETRIES, max_pool_connections=READERS))
 
 
 class S3Store:
@@ -92,6 +93,12 @@ class S3Store:
         """See ``BlobStore.put``."""
         with self._told(key):
             self._client.put_object(**self._named(key), Body=data)
+
+    def move(self, key: str, to: str) -> None:
+        """See ``BlobStore.move``; for a moment both keys are there."""
+        with self._told(key):
+            self._client.copy_object(**self._named(to), CopySource=self._named(key))
+            self._client.delete_object(**self._named(key))
 
     def read(self, key: str) -> bytes:
         """See ``BlobStore.read``."""

@@ -1,0 +1,38 @@
+"""Expected errors as Dagster shows them: one clear sentence instead of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from unicedit_assets.pipeline.engine import WorkerDiedError
+from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError
+from unicedit_assets.pipeline.registry import RegistryError
+from unicedit_assets.pipeline.sources import SourceRootError
+from unicedit_assets.settings import SettingsError
+from unicedit_assets.storage.blobs import StorageError
+
+EXPECTED = (
+    BlockedInputError,
+    MissingInputError,
+    RegistryError,
+    SettingsError,
+    SourceRootError,
+    StorageError,
+    WorkerDiedError,
+)
+
+
+@contextmanager
+def told_as_failure() -> Iterator[None]:
+    """Turn an expected error into a ``dg.Failure`` that says the same.
+
+    Raises:
+        Failure: whatever it is, a later try may succeed; Dagster's own retries apply.
+    """
+    try:
+        yield
+    except EXPECTED as error:
+        raise dg.Failure(description=str(error)) from None
