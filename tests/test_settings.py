@@ -92,6 +92,7 @@ RUNTIME: dict[str, Any] = {
     "shard_size": 77,
     "holdout": 3,
     "workers": 5,
+    "subject_model": "elsewhere",
     **{f"{stage}.chunk": 77 for stage in (*PIPELINE, "checks")},
     "checks.max_reject_rate": 0.11,
     "checks.max_failure_rate": 0.011,
@@ -99,7 +100,7 @@ RUNTIME: dict[str, Any] = {
 }
 
 # These reach the fingerprints through the backends that they configure.
-BY_BACKEND = {"profile", "edits.faults", "unicbench_scores.planted_rate"}
+BY_BACKEND = {"profile", "subject", "edits.faults", "unicbench_scores.planted_rate"}
 
 
 def dotted(role: str) -> set[str]:
