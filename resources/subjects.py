@@ -22,7 +22,7 @@ from unicedit_assets.classical import masks
 from unicedit_assets.classical.colours import Floats
 from unicedit_assets.classical.masks import Mask
 from unicedit_assets.classical.regions import components
-from unicedit_assets.classical.subject import Found, PlainGroundSubject, SubjectFinder
+from unicedit_assets.classical.subject import PERSON, Found, PlainGroundSubject, SubjectFinder
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.settings import Settings, SettingsError
@@ -53,7 +53,7 @@ class PersonSubject:
     """Finds the one person of a photograph, else a subject before a plain ground.
 
     The model (MediaPipe selfie segmentation, 249 KB, Apache-2.0) gives each pixel's probability to
-    belong to a person. Several people, or a person that it is not sure of, are no subject.
+    belong to a person. Several people, or a person that it is not sure of, are no person here.
 
     Attributes:
         model: path of the model file; it was verified when the backends were set up.
@@ -77,12 +77,9 @@ class PersonSubject:
         }
 
     def find(self, image: Pixels, lab: Floats) -> Found | None:
-        """Return the person's mask, or a plain ground's subject where there is nobody."""
-        certainty = self.certainty(image)
-        if float((certainty > 0.5).mean()) < _SHARES[0] / 3:
-            return PlainGroundSubject().find(image, lab)
-        mask = _one_person(certainty)
-        return None if mask is None else Found("person", mask)
+        """Return the person's mask, or a plain ground's subject where no one person is sure."""
+        mask = _one_person(self.certainty(image))
+        return PlainGroundSubject().find(image, lab) if mask is None else Found(PERSON, mask)
 
     def certainty(self, image: Pixels) -> Floats:
         """Return each pixel's probability, 0-1, to belong to a person."""
