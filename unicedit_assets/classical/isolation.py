@@ -21,8 +21,8 @@ _LEVELS = (
     (-28, -14, 14, 28, 44),
 )
 MOST_CANDIDATES = 60
-MOST_OBJECTS = 6
-OBJECT_SHARES = (0.0022, 0.12)
+MOST_OBJECTS = 4
+OBJECT_SHARES = (0.0027, 0.12)
 # A step (CIE76) that parts two things, one that a person sees at a glance, and the least shares
 # of the outline that must show them.
 _STEP, _GLANCE = 12.0, 20.0

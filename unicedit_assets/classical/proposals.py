@@ -10,7 +10,7 @@ import numpy as np
 from unicedit_assets.classical import colours, masks
 from unicedit_assets.classical.operations import additions, backdrop, objects, style, tone, writing
 from unicedit_assets.classical.operations.texture import PATTERNS
-from unicedit_assets.classical.places import PLACES, distance
+from unicedit_assets.classical.places import PLACES, distance, place_row
 from unicedit_assets.classical.regions import Region
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.language import COMPOUND, Intent
@@ -184,12 +184,12 @@ def _reaches_border(region: Region) -> bool:
 
 def removals(scene: Scene) -> Iterator[Intent]:
     """Things that stand by themselves."""
-    yield from (Intent("remove", named(r)) for r in _things(scene, 0.0022))
+    yield from (Intent("remove", named(r)) for r in _things(scene, 0.0025))
 
 
 def duplicates(scene: Scene) -> Iterator[Intent]:
     """Objects with room for copies beside them."""
-    for region in _things(scene, 0.0022):
+    for region in _things(scene, 0.0025):
         room = len(objects.companions(scene, region, 2))
         for count, copies in objects.COPIES.items():
             if room >= copies:
@@ -226,10 +226,15 @@ def resizes(scene: Scene) -> Iterator[Intent]:
 
 
 def moves(scene: Scene) -> Iterator[Intent]:
-    """Objects with a fitting spot elsewhere, and the mirrored scene."""
-    for region in _things(scene, 0.0022):
+    """Things with a fitting spot at their own height, and the mirrored scene."""
+    for region in _things(scene, 0.0025):
         for place in PLACES:
-            if place != region.place and objects.landing(scene, region, place) is not None:
+            level = place_row(place) == place_row(region.place)
+            if (
+                level
+                and place != region.place
+                and objects.landing(scene, region, place) is not None
+            ):
                 yield Intent("move", {**named(region), "to_place": place})
     yield Intent("mirror")
 
