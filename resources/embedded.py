@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from resources.scorers import gates_of
+from resources.subjects import subject_finder
 from unicedit_assets.classical.editor import ClassicalEditor
 from unicedit_assets.classical.faults import MIX, FaultyEditor
 from unicedit_assets.classical.instructor import COMPOUND_SUBTASK, ClassicalInstructor
@@ -30,8 +31,13 @@ class IdentityEditor:
 
 
 def embedded_backends(settings: Settings) -> Backends:
-    """Build the embedded instructor, editors, verifiers and judge."""
-    instructor, classical = ClassicalInstructor(), ClassicalEditor()
+    """Build the embedded instructor, editors, verifiers and judge.
+
+    Raises:
+        SettingsError: a gate or the subject finder needs what is not installed.
+    """
+    finder = subject_finder(settings)
+    instructor, classical = ClassicalInstructor(finder=finder), ClassicalEditor(finder)
     faults = settings.edits.faults
     pipeline_editor = (
         FaultyEditor(classical, instructor, faults.rate, faults.mix or MIX)

@@ -93,6 +93,7 @@ RUNTIME: dict[str, Any] = {
     "holdout": 3,
     "workers": 5,
     "roles": {"judge": "somebody"},
+    "subject_model": "elsewhere",
     **{f"{stage}.chunk": 77 for stage in (*PIPELINE, "checks")},
     "raw_images.max_unreadable": 0.9,
     "checks.max_reject_rate": 0.11,
@@ -101,7 +102,14 @@ RUNTIME: dict[str, Any] = {
 }
 
 # These reach the fingerprints through the backends that they configure.
-BY_BACKEND = {"profile", "editors", "vlms", "edits.faults", "unicbench_scores.planted_rate"}
+BY_BACKEND = {
+    "profile",
+    "subject",
+    "editors",
+    "vlms",
+    "edits.faults",
+    "unicbench_scores.planted_rate",
+}
 
 
 def dotted(role: str) -> set[str]:

@@ -6,8 +6,11 @@ import pytest
 from classical.pictures import HEIGHT, WIDTH, gray_gradient, landscape, sea, still_life
 from unicedit_assets.classical import colours, places
 from unicedit_assets.classical.colours import PROTOTYPES, WORDS
+from unicedit_assets.classical.editor import ClassicalEditor
+from unicedit_assets.classical.instructor import ClassicalInstructor
 from unicedit_assets.classical.places import PLACES, Point
 from unicedit_assets.classical.scene import Scene
+from unicedit_assets.classical.subject import Found
 from unicedit_assets.domain import language
 from unicedit_assets.domain.roles import EditorError, Pixels
 
@@ -15,9 +18,16 @@ from unicedit_assets.domain.roles import EditorError, Pixels
 class FixedFinder:
     """A subject finder that always answers the same disc, as a mask model might."""
 
-    def find(self, image: Pixels, lab: np.ndarray) -> np.ndarray:
+    def __init__(self, kind: str = "subject") -> None:
+        self.kind = kind
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"name": "fixed", "kind": self.kind}
+
+    def find(self, image: Pixels, lab: np.ndarray) -> Found:
         rows, columns = np.mgrid[0 : lab.shape[0], 0 : lab.shape[1]]
-        return np.hypot(rows - 100, columns - 100) < 40
+        return Found(self.kind, np.hypot(rows - 100, columns - 100) < 40)
 
 
 def test_words_and_places_are_those_of_the_language() -> None:
@@ -81,6 +91,32 @@ def test_a_given_finder_finds_the_subject() -> None:
     subject = Scene(still_life(), FixedFinder()).subject
     assert subject is not None
     assert subject.place == "left"
+
+
+def test_a_person_is_called_so_and_stands_also_under_a_sky() -> None:
+    seen = Scene(landscape(), FixedFinder("person"))
+    assert seen.subject is not None
+    assert seen.find("person") is seen.find("subject") is seen.subject
+    assert Scene(landscape(), FixedFinder("subject")).subject is None
+    with pytest.raises(EditorError, match="no person"):
+        Scene(still_life(), FixedFinder("subject")).find("person")
+
+
+def test_texts_say_the_person() -> None:
+    finder = FixedFinder("person")
+    instructor = ClassicalInstructor(choices=9, finder=finder)
+    survey = instructor.survey(still_life())
+    draft = instructor.write(still_life(), survey, ["Background Change"], 3)[0]
+    assert "the person" in draft.en
+    assert "人物" in draft.cn
+    edited = ClassicalEditor(finder).edit(still_life(), draft.en, 1).pixels
+    assert not np.array_equal(edited, still_life())
+
+
+@pytest.mark.parametrize("player", [ClassicalEditor, ClassicalInstructor])
+def test_another_finder_is_another_identity(player) -> None:
+    found = {str(player(finder=f).identity) for f in (None, FixedFinder(), FixedFinder("person"))}
+    assert len(found) == 3
 
 
 def test_the_boat_is_an_object() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from unicedit_assets.classical import colours, masks, places
 from unicedit_assets.classical.colours import Floats, Names
 from unicedit_assets.classical.masks import Mask
+from unicedit_assets.classical.outline import skin_share, steps_across
 from unicedit_assets.classical.regions import (
     Region,
     components,
@@ -18,6 +19,12 @@ from unicedit_assets.classical.regions import (
 )
 
 LEAST_AREA = 0.012
+# A colour step that parts two areas, and the least share of the outline that must show it; lower
+# for a compact area that lies wholly in the picture.
+_STEP = 10.0
+_STEPPED, _STEPPED_FREE = 0.82, 0.55
+# Nobody asks for a green face.
+_MOST_SKIN = 0.5
 
 
 def clustered_names(lab: Floats, clusters: int = 9, rounds: int = 8) -> Names:
@@ -70,7 +77,21 @@ def colour_areas(lab: Floats, names: Names) -> tuple[Region, ...]:
         and holds_its_centre(area)
         and _compact(area)
         and _rules_its_place(area, words)
+        and skin_share(lab, area.mask) < _MOST_SKIN
+        and _outlined(area, lab)
     )
+
+
+def _outlined(area: Region, lab: Floats) -> bool:
+    """Tell whether the picture changes along the area's outline, so that a person sees its end.
+
+    Without it an area may be any part of a gradient or of a texture.
+    """
+    steps = steps_across(lab, area.mask, 5)
+    if len(steps) < 20:
+        return False
+    free = masks.border_share(area.mask) == 0 and masks.solidity(area.mask) > 0.8
+    return bool((steps > _STEP).mean() >= (_STEPPED_FREE if free else _STEPPED))
 
 
 def _without_specks(part: Mask) -> Mask:

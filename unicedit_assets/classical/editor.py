@@ -8,13 +8,13 @@ import cv2
 
 from unicedit_assets.classical.operations import perform
 from unicedit_assets.classical.scene import Scene
-from unicedit_assets.classical.subject import SubjectFinder
+from unicedit_assets.classical.subject import PlainGroundSubject, SubjectFinder
 from unicedit_assets.domain import language
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.roles import Edited, EditorError, Pixels, Planted
 
-VERSION = 1
+VERSION = 2
 NO_FAULT = "none"
 
 
@@ -27,7 +27,7 @@ class ClassicalEditor:
     """
 
     def __init__(self, finder: SubjectFinder | None = None) -> None:
-        self._finder = finder
+        self._finder = finder or PlainGroundSubject()
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -36,7 +36,7 @@ class ClassicalEditor:
             "name": "classical",
             "version": VERSION,
             "opencv": cv2.__version__,
-            "finder": type(self._finder).__name__ if self._finder else "PlainGroundSubject",
+            "finder": dict(self._finder.identity),
             "wordings": language.prompt().sha256,
         }
 

@@ -20,6 +20,10 @@ from unicedit_assets.domain.roles import EditorError, Pixels
 
 # Misfit (Lab units) beyond which a copied neighbourhood is seen to be a copy.
 WORST_FIT = 20.0
+# Edge strength (Lab units a pixel) of most and of nearly all of a ground that has no texture.
+_PLAIN, _PLAIN_ALL = 2.5, 6.0
+# What a thing throws on such a ground, light or shallows, goes with it (pixels at analysis scale).
+_HALO = 18
 
 
 class Offset(NamedTuple):
@@ -102,6 +106,9 @@ def plate(scene: Scene, mask: Mask, spread: int = 2) -> Pixels:
     hole = masks.grown(mask, spread)
     offset = best_offset(scene.lab, hole)
     if offset is None or offset.cost > WORST_FIT:
+        wide = masks.grown(mask, _HALO)
+        if _is_plain_around(scene.lab, wide):
+            return _smooth_plate(scene, wide)
         raise EditorError("nothing in the picture can fill the place of the object")
     alpha = masks.feathered(masks.grown(hole, 1), scene.width, scene.height, 4)
     x0, y0, x1, y1 = masks.box_of(alpha > 0)
@@ -117,6 +124,36 @@ def plate(scene: Scene, mask: Mask, spread: int = 2) -> Pixels:
     lit = source + _light(part.astype(np.float32) - source, cut)
     out = scene.image.copy()
     out[y0:y1, x0:x1] = masks.blend(part, np.asarray(np.clip(lit, 0, 255), np.uint8), cut)
+    return out
+
+
+def _is_plain_around(lab: Floats, hole: Mask) -> bool:
+    """Tell whether a hole lies in ground so even that light carried over it looks like it."""
+    ring = masks.grown(hole, 10) & ~masks.grown(hole, 1)
+    edges = colours.edge_strength(lab)[ring]
+    # A few strong edges belong to a thing that the hole cuts through.
+    return bool(np.quantile(edges, 0.8) < _PLAIN and np.quantile(edges, 0.98) < _PLAIN_ALL)
+
+
+def _smooth_plate(scene: Scene, hole: Mask) -> Pixels:
+    """Return the picture with the light around a hole carried over it, with the ground's grain."""
+    alpha = masks.feathered(masks.grown(hole, 1), scene.width, scene.height, 4)
+    x0, y0, x1, y1 = masks.box_of(alpha > 0)
+    pad = max(8, (x1 - x0) // 6)
+    window = (
+        slice(max(0, y0 - pad), min(scene.height, y1 + pad)),
+        slice(max(0, x0 - pad), min(scene.width, x1 + pad)),
+    )
+    part, cut = scene.image[window], alpha[window]
+    carried = _light(part.astype(np.float32), cut)
+    fine = part.astype(np.float32) - cv2.GaussianBlur(part, (0, 0), 2.0)
+    outside = cut <= 0
+    # The grain next to the hole, drawn pixel by pixel from a fixed seed.
+    grain = fine[outside]
+    drawn = np.random.default_rng(part.shape[0]).integers(0, max(1, len(grain)), part.shape[:2])
+    grained = carried + grain[drawn] if len(grain) else carried
+    out = scene.image.copy()
+    out[window] = masks.blend(part, np.asarray(np.clip(grained, 0, 255), np.uint8), cut)
     return out
 
 

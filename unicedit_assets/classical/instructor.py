@@ -10,14 +10,14 @@ import numpy as np
 from unicedit_assets.classical import proposals, trial
 from unicedit_assets.classical.editor import VERSION as EDITOR_VERSION
 from unicedit_assets.classical.scene import Scene
-from unicedit_assets.classical.subject import SubjectFinder
+from unicedit_assets.classical.subject import PlainGroundSubject, SubjectFinder
 from unicedit_assets.domain import language
 from unicedit_assets.domain.identity import Json, seed_from
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Draft, Pixels, Refusal, Survey
 
-VERSION = 1
+VERSION = 2
 COMPOUND_SUBTASK = "Compound Operation Edits"
 
 
@@ -30,9 +30,9 @@ class ClassicalInstructor:
             The editor must use the same.
     """
 
-    def __init__(self, choices: int = 3, finder: SubjectFinder | None = None) -> None:
+    def __init__(self, choices: int = 2, finder: SubjectFinder | None = None) -> None:
         self._choices = choices
-        self._finder = finder
+        self._finder = finder or PlainGroundSubject()
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -41,7 +41,7 @@ class ClassicalInstructor:
             "name": "classical-instructor",
             "version": VERSION,
             "choices": self._choices,
-            "finder": type(self._finder).__name__ if self._finder else "PlainGroundSubject",
+            "finder": dict(self._finder.identity),
             "editor": EDITOR_VERSION,
             "opencv": cv2.__version__,
             "wordings": language.prompt().sha256,

@@ -1,34 +1,65 @@
-"""Isolated objects: small things that stand out from even surroundings."""
+"""Isolated objects: things with a sharp outline all around, unlike their calm surroundings."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from unicedit_assets.classical import colours, masks
-from unicedit_assets.classical.colours import Floats, Names, edge_strength
-from unicedit_assets.classical.fitting import least_squares, surface
+from unicedit_assets.classical import masks
+from unicedit_assets.classical.colours import Array, Floats, Names, edge_strength
 from unicedit_assets.classical.masks import Box, Mask
+from unicedit_assets.classical.outline import shared_colours, skin_share, steps_across
 from unicedit_assets.classical.regions import Region, components, describe, unambiguous
 
-MOST_CANDIDATES = 48
-OBJECT_SHARES = (0.0012, 0.1)
+# Levels of L, a and b at which the picture is cut.
+_LEVELS = (
+    (10, 17, 24, 32, 40, 48, 56, 64, 72, 80, 88),
+    (-20, -10, 10, 20, 34),
+    (-28, -14, 14, 28, 44),
+)
+MOST_CANDIDATES = 60
+MOST_OBJECTS = 4
+OBJECT_SHARES = (0.0027, 0.12)
+# A step (CIE76) that parts two things, one that a person sees at a glance, and the least shares
+# of the outline that must show them.
+_STEP, _GLANCE = 12.0, 20.0
+_STEPPED, _GLANCED = 0.86, 0.62
+# Least ratio of the outline's edges to those around it, most colours shared with what is around.
+_SHARPER, _SHARPER_LARGE, _LARGE = 2.2, 1.9, 0.01
+_MOST_SHARED = 0.3
+# The same within a wider frame, where the whole thing would show that this is only a part of.
+_WIDE, _SHARPER_WIDE = 20, 1.3
+# Hands and lips are no things: most of a thing, or of what is around it, that looks like skin.
+_MOST_SKIN = 0.45
+
+
+class _Candidate(NamedTuple):
+    """A part of the picture: its box, and its mask within the box."""
+
+    box: Box
+    part: Mask
+
+
+class _Cut(NamedTuple):
+    mask: Mask
+    score: float
 
 
 def isolated_objects(lab: Floats, names: Names) -> tuple[Region, ...]:
-    """Return small things that stand out from even surroundings on all sides.
+    """Return the things that a person would see as such, and that words single out.
 
-    Candidates are the boxes of maximally stable extremal regions of L, a and b. In each, a plane
-    of light and colour is fitted to the frame around the box; what departs from it and does not
-    reach the frame is the object. An uneven frame or an unsharp outline drops it.
+    Candidates are the connected level sets of L, a and b. One is kept when its colour
+    steps off all along its outline, when its outline is far sharper than anything around it, and
+    when its colours are not those of its surroundings: so no patch of light on a slope, no part of
+    a larger thing, and nothing amid clutter.
     """
     edges = edge_strength(lab)
     scored: list[tuple[float, Region]] = []
-    for box in _stable_boxes(lab):
-        cut = _stand_out(lab, box, edges)
+    for candidate in _candidates(lab):
+        cut = _cut(lab, edges, candidate)
         if cut is not None:
             scored.append((cut.score, describe("object", cut.mask, lab, names)))
     scored.sort(key=lambda pair: (-pair[0], pair[1].centre))
@@ -36,82 +67,58 @@ def isolated_objects(lab: Floats, names: Names) -> tuple[Region, ...]:
     for _, region in scored:
         if not any(_overlap(region, other) > 0.1 for other in found):
             found.append(region)
-    return unambiguous(found[:6], dominance=2.5)
+    return unambiguous(found[:MOST_OBJECTS], dominance=2.5)
 
 
-def _stable_boxes(lab: Floats) -> list[Box]:
-    """Return the distinct boxes of stable regions, the largest first."""
-    size = lab.shape[0] * lab.shape[1]
-    finder = cv2.MSER.create(
-        delta=4,
-        min_area=max(20, int(0.6 * OBJECT_SHARES[0] * size)),
-        max_area=max(40, int(OBJECT_SHARES[1] * size)),
-        max_variation=0.4,
-    )
-    boxes: set[Box] = set()
-    for index, (gain, zero) in enumerate(((2.55, 0), (2, 128), (2, 128))):
-        channel = np.clip(lab[..., index] * gain + zero, 0, 255).astype(np.uint8)
-        boxes |= {
-            Box(int(x), int(y), int(x + w), int(y + h))
-            for x, y, w, h in finder.detectRegions(channel)[1]
-        }
-    boxes |= _ridge_boxes(lab)
-    distinct: list[Box] = []
-    for box in _promising(boxes, lab):
-        if not any(_alike(box, other) for other in distinct):
-            distinct.append(box)
+def _candidates(lab: Floats) -> list[_Candidate]:
+    """Return distinct level sets that keep clear of the border, the most contrasting first."""
+    sums = cv2.integral(lab)
+    ranked = [(-_contrast(sums, found.box), found) for found in _level_sets(lab)]
+    distinct: list[_Candidate] = []
+    for _, one in sorted(ranked, key=lambda pair: (pair[0], pair[1].box)):
+        if not any(_alike(one.box, other.box) for other in distinct):
+            distinct.append(one)
     return distinct[:MOST_CANDIDATES]
 
 
-def _promising(boxes: set[Box], lab: Floats) -> list[Box]:
-    """Return the boxes whose mean colour differs from that of the frame around, the most first."""
+def _level_sets(lab: Floats) -> Iterator[_Candidate]:
+    """Yield the connected parts above and below each level of L, a and b that could be a thing."""
     height, width = lab.shape[:2]
-    sums = cv2.integral(lab)
-
-    def total(box: Box) -> NDArray[np.float64]:
-        rows, columns = (box.y0, box.y1), (box.x0, box.x1)
-        return np.asarray(
-            sums[rows[1], columns[1]]
-            - sums[rows[0], columns[1]]
-            - sums[rows[1], columns[0]]
-            + sums[rows[0], columns[0]]
-        )
-
-    ranked: list[tuple[float, Box]] = []
-    for box in boxes:
-        pad = 6 + round(0.15 * max(box.width, box.height))
-        wide = Box(box.x0 - pad, box.y0 - pad, box.x1 + pad, box.y1 + pad)
-        if wide.x0 < 1 or wide.y0 < 1 or wide.x1 > width - 1 or wide.y1 > height - 1:
-            continue
-        own, both = box.width * box.height, wide.width * wide.height
-        inner, outer = total(box), total(wide)
-        apart = float(np.linalg.norm(inner / own - (outer - inner) / (both - own)))
-        if apart > 8:
-            ranked.append((-apart, box))
-    return [box for _, box in sorted(ranked)[: 3 * MOST_CANDIDATES]]
+    least, most = (share * height * width for share in OBJECT_SHARES)
+    for channel, levels in enumerate(_LEVELS):
+        plane = cv2.blur(np.ascontiguousarray(lab[..., channel]), (3, 3))
+        for level in levels:
+            above = (plane > level).astype(np.uint8)
+            for side in (above, 1 - above):
+                _, labels, stats, _ = cv2.connectedComponentsWithStats(
+                    side, connectivity=4, ltype=cv2.CV_32S
+                )
+                for label in np.flatnonzero((stats[:, 4] >= least) & (stats[:, 4] <= most)):
+                    x, y, wide, tall, area = (int(value) for value in stats[label])
+                    box = Box(x, y, x + wide, y + tall)
+                    inside = x >= 2 and y >= 2 and box.x1 <= width - 2 and box.y1 <= height - 2
+                    stout = max(wide / tall, tall / wide) <= 4.5 and area >= 0.25 * wide * tall
+                    if label and inside and stout:
+                        part = labels[y : box.y1, x : box.x1] == label
+                        yield _Candidate(box, np.asarray(part))
 
 
-def _ridge_boxes(lab: Floats) -> set[Box]:
-    """Return the boxes of parts that differ from what stands left and right, which is alike.
-
-    Such are figures before any ground, also where sky and land change behind them.
-    """
-    size, width = lab.shape[0] * lab.shape[1], lab.shape[1]
-    smooth = cv2.blur(lab, (3, 3))
-    boxes: set[Box] = set()
-    for reach in (width // 40, width // 22, width // 12):
-        padded = cv2.copyMakeBorder(smooth, 0, 0, reach, reach, cv2.BORDER_REPLICATE)
-        left, right = padded[:, : -2 * reach], padded[:, 2 * reach :]
-        apart = colours.distance(smooth, (left + right) / 2)
-        ridge = (apart > 16) & (colours.distance(left, right) < np.maximum(8, 0.4 * apart))
-        joined = masks.closed(ridge, 1).astype(np.uint8)
-        _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
-        boxes |= {
-            Box(int(x), int(y), int(x + w), int(y + h))
-            for x, y, w, h, area in stats[1:]
-            if 0.5 * OBJECT_SHARES[0] * size <= area <= OBJECT_SHARES[1] * size
-        }
-    return boxes
+def _contrast(sums: Array, box: Box) -> float:
+    """Return how far a box's mean colour is from that of the frame around it."""
+    pad = 4 + round(0.15 * max(box.width, box.height))
+    tall, wide = sums.shape[0] - 1, sums.shape[1] - 1
+    outer = Box(
+        max(0, box.x0 - pad),
+        max(0, box.y0 - pad),
+        min(wide, box.x1 + pad),
+        min(tall, box.y1 + pad),
+    )
+    inside, both = (
+        sums[b.y1, b.x1] - sums[b.y0, b.x1] - sums[b.y1, b.x0] + sums[b.y0, b.x0]
+        for b in (box, outer)
+    )
+    own, all_of_it = box.width * box.height, outer.width * outer.height
+    return float(np.linalg.norm(inside / own - (both - inside) / (all_of_it - own)))
 
 
 def _alike(one: Box, other: Box) -> bool:
@@ -120,12 +127,7 @@ def _alike(one: Box, other: Box) -> bool:
     if wide <= 0 or tall <= 0:
         return False
     both = wide * tall
-    return both > 0.75 * (one.width * one.height + other.width * other.height - both)
-
-
-class _StandOut(NamedTuple):
-    mask: Mask
-    score: float
+    return both > 0.85 * (one.width * one.height + other.width * other.height - both)
 
 
 def _overlap(one: Region, other: Region) -> float:
@@ -133,68 +135,52 @@ def _overlap(one: Region, other: Region) -> float:
     return float(both / min(one.mask.sum(), other.mask.sum()))
 
 
-def _between(part: Floats, band: int) -> Floats:
-    """Return the ground row by row: what stands left and right, carried straight across.
-
-    Rows keep their own ground, so a figure that stands before sky and land is set off from both.
-    """
-    left, right = part[:, :band].mean(1), part[:, -band:].mean(1)
-    sides = cv2.blur(np.stack([left, right], 1), (1, 3))
-    share = np.linspace(0, 1, part.shape[1], dtype=np.float32)[None, :, None]
-    return np.asarray(sides[:, :1] * (1 - share) + sides[:, 1:] * share, np.float32)
-
-
-def _plane(part: Floats, frame: Mask) -> Floats:
-    """Return the plane of light and colour that fits the frame best, a fifth of it left out."""
-    rows, columns = np.mgrid[0 : part.shape[0], 0 : part.shape[1]].astype(np.float32)
-    basis = np.stack([np.ones_like(rows), rows, columns], -1)
-    known, values = basis[frame][::2], part[frame][::2]
-    keep = np.ones(len(values), np.bool_)
-    for _ in range(2):
-        fit = least_squares(known[keep], values[keep])
-        off = colours.distance(values, surface(known, fit))
-        keep = off <= np.quantile(off, 0.8)
-    return surface(basis, fit)
-
-
-def _stand_out(lab: Floats, box: Box, edges: Floats) -> _StandOut | None:
+def _cut(lab: Floats, edges: Floats, candidate: _Candidate) -> _Cut | None:
+    """Return a candidate's mask and how well it stands out, or None where it does not."""
     height, width = lab.shape[:2]
-    pad = 6 + round(0.15 * max(box.width, box.height))
-    x0, y0, x1, y1 = box.x0 - pad, box.y0 - pad, box.x1 + pad, box.y1 + pad
-    if x0 < 1 or y0 < 1 or x1 > width - 1 or y1 > height - 1:
+    box, part = candidate
+    pad = max(10, round(0.6 * max(box.width, box.height)))
+    x0, y0 = max(0, box.x0 - pad), max(0, box.y0 - pad)
+    window = (slice(y0, min(height, box.y1 + pad)), slice(x0, min(width, box.x1 + pad)))
+    raw = np.zeros(lab[window].shape[:2], np.bool_)
+    raw[box.y0 - y0 : box.y1 - y0, box.x0 - x0 : box.x1 - x0] = part
+    tidy = masks.filled(masks.closed(masks.opened(raw, 1), 1))
+    mask = max(components(tidy, 12), key=lambda part: int(part.sum()), default=None)
+    if mask is None:
         return None
-    part = lab[y0:y1, x0:x1]
-    frame = np.ones(part.shape[:2], np.bool_)
-    frame[4:, 4:-4] = False
-    off = colours.distance(part, _between(part, 4))
-    uneven = float(np.quantile(off[frame], 0.85))
-    if 10 < uneven < 30:
-        off = colours.distance(part, _plane(part, frame))
-        uneven = float(np.quantile(off[frame], 0.85))
-    if uneven > 10:
+    share = int(mask.sum()) / (height * width)
+    if not OBJECT_SHARES[0] <= share <= OBJECT_SHARES[1] or masks.solidity(mask) < 0.55:
         return None
-    inside = masks.filled(masks.closed(off > max(9.0, 1.5 * uneven), 1))
-    parts = sorted(components(masks.opened(inside, 1), 12), key=lambda p: -int(p.sum()))
-    if not parts:
+    sharper = _sharper(edges[window], mask)
+    if sharper < (_SHARPER_LARGE if share >= _LARGE else _SHARPER):
         return None
-    return _gated(lab, parts[0], off, uneven, edges, Box(x0, y0, x1, y1))
+    around = masks.grown(mask, 8) & ~masks.grown(mask, 2)
+    if max(skin_share(lab[window], mask), skin_share(lab[window], around)) > _MOST_SKIN:
+        return None
+    if not _stands_out(lab[window], mask, pad):
+        return None
+    full = np.zeros((height, width), np.bool_)
+    full[window] = mask
+    return _Cut(full, min(sharper, 6.0) * share**0.25)
 
 
-def _gated(
-    lab: Floats, mask: Mask, off: Floats, uneven: float, edges: Floats, window: Box
-) -> _StandOut | None:
-    box, size = masks.box_of(mask), int(mask.sum())
-    whole = lab.shape[0] * lab.shape[1]
-    stands = int(mask[-3:].any(0).sum()) > 0.4 * box.width
-    reaches = box.x0 < 3 or box.y0 < 3 or box.x1 > mask.shape[1] - 3 or stands
-    thin = max(box.width / box.height, box.height / box.width) > 3.6
-    if reaches or thin or not OBJECT_SHARES[0] <= size / whole <= OBJECT_SHARES[1]:
-        return None
+def _sharper(edges: Floats, mask: Mask) -> float:
+    """Return how many times sharper the outline is than what lies close around it; 0: no thing."""
     rim = masks.grown(mask, 1) & ~masks.shrunk(mask, 1)
-    sharp = float(np.quantile(edges[window.y0 : window.y1, window.x0 : window.x1][rim], 0.3))
-    contrast = float(off[mask].mean())
-    if size < 0.3 * box.width * box.height or contrast < max(22, 2.8 * uneven) or sharp < 5.5:
-        return None
-    full = np.zeros(lab.shape[:2], np.bool_)
-    full[window.y0 : window.y1, window.x0 : window.x1] = mask
-    return _StandOut(full, contrast / (uneven + 4))
+    peak = cv2.dilate(edges, masks.disc(2))[rim]
+    if np.quantile(peak, 0.2) <= 5:
+        return 0.0
+    margin = masks.grown(mask, 3)
+    near, wide = (masks.grown(mask, reach) & ~margin for reach in (9, _WIDE))
+    sharp = float(np.median(peak))
+    if sharp < _SHARPER_WIDE * float(np.quantile(edges[wide], 0.85)):
+        return 0.0
+    return sharp / max(float(np.quantile(edges[near], 0.85)), 1.0)
+
+
+def _stands_out(lab: Floats, mask: Mask, reach: int) -> bool:
+    steps = steps_across(lab, mask, 3)
+    if len(steps) < 10 or (steps > _STEP).mean() < _STEPPED or (steps > _GLANCE).mean() < _GLANCED:
+        return False
+    around = masks.grown(mask, min(reach - 1, 40)) & ~masks.grown(mask, 2)
+    return shared_colours(lab, mask, around) < _MOST_SHARED

@@ -52,6 +52,11 @@ def certainty(point: Point) -> float:
     return min(abs(share - edge) for share in point for edge in _EDGES)
 
 
+def place_row(place: str) -> int:
+    """Return the row of the 3 x 3 grid that a place lies in, from the top."""
+    return _third(point_of(place).y)
+
+
 def distance(one: str, other: str) -> int:
     """Return how many steps of the 3 x 3 grid two places are apart (0 = the same)."""
     a, b = point_of(one), point_of(other)

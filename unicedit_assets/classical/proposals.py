@@ -10,7 +10,7 @@ import numpy as np
 from unicedit_assets.classical import colours, masks
 from unicedit_assets.classical.operations import additions, backdrop, objects, style, tone, writing
 from unicedit_assets.classical.operations.texture import PATTERNS
-from unicedit_assets.classical.places import PLACES, distance
+from unicedit_assets.classical.places import PLACES, distance, place_row
 from unicedit_assets.classical.regions import Region
 from unicedit_assets.classical.scene import Scene
 from unicedit_assets.domain.language import COMPOUND, Intent
@@ -29,6 +29,8 @@ TEXTS = (
     "VOL. 7",
 )
 _SURE = 0.02
+# Mean edge strength inside a region (Lab units a pixel) up to which it is a surface.
+_CALM = 4.0
 _HIGH = ("top", "upper_left", "upper_right")
 _AIRY = (*_HIGH, "left", "right", "center")
 # Colours too close to a region's own for the change to be beyond doubt.
@@ -60,7 +62,7 @@ def _sure(regions: tuple[Region, ...], least: float) -> list[Region]:
 
 def _paintable(scene: Scene) -> list[Region]:
     sky = () if scene.sky is None else (scene.sky,)
-    areas = [r for r in _sure(scene.areas, 0.015) if r.purity >= 0.55]
+    areas = [r for r in _sure(scene.areas, 0.02) if r.purity >= 0.55]
     return [*areas, *_sure(scene.objects, 0.002), *_sure(sky, 0.1)]
 
 
@@ -100,8 +102,16 @@ def recolours(scene: Scene) -> Iterator[Intent]:
 def textures(scene: Scene) -> Iterator[Intent]:
     """Patterns for regions large enough to show them."""
     for region in _paintable(scene):
-        if region.share >= 0.03 and region.spread < 22:
+        if region.share >= 0.03 and region.spread < 22 and _calm(scene, region):
             yield from (Intent("texture", {**named(region), "pattern": p}) for p in PATTERNS)
+
+
+def _calm(scene: Scene, region: Region) -> bool:
+    """Tell whether a region is a surface that a pattern could lie on, not foliage or rubble."""
+    inner = masks.shrunk(region.mask, 3)
+    if not inner.any():
+        return False
+    return float(colours.edge_strength(scene.lab)[inner].mean()) < _CALM
 
 
 def writings(scene: Scene) -> Iterator[Intent]:
@@ -119,7 +129,7 @@ def backdrops(scene: Scene) -> Iterator[Intent]:
     """Backgrounds that suit the light on what is kept."""
     if scene.subject is not None:
         for word in ("white_studio", "blurred", "sunset", "clear_blue"):
-            yield Intent("background", {"kind": "subject", "backdrop": word})
+            yield Intent("background", {"kind": scene.subject.kind, "backdrop": word})
     if scene.landscape is not None:
         light = float(scene.landscape.lab[0])
         fits = {
@@ -138,7 +148,7 @@ def extractions(scene: Scene) -> Iterator[Intent]:
         if region is not None:
             for ground in _other_grounds(region):
                 yield Intent("extract", {"kind": region.kind, "ground": ground})
-    compact = [r for r in _sure(scene.areas, 0.035) if _is_thing(r)]
+    compact = [r for r in _sure(scene.areas, 0.02) if _is_thing(r)]
     for region in [*_sure(scene.objects, 0.004), *compact]:
         for ground in _other_grounds(region):
             yield Intent("extract_named", {**named(region), "ground": ground})
@@ -146,8 +156,8 @@ def extractions(scene: Scene) -> Iterator[Intent]:
 
 def _is_thing(area: Region) -> bool:
     """Tell whether an area is as whole and free-standing as a thing."""
-    free = masks.border_share(area.mask) < 0.06
-    return free and area.share < 0.4 and area.purity >= 0.6 and masks.solidity(area.mask) > 0.75
+    free = masks.border_share(area.mask) == 0
+    return free and area.share < 0.4 and area.purity >= 0.6 and masks.solidity(area.mask) > 0.8
 
 
 def _other_grounds(region: Region) -> list[str]:
@@ -158,14 +168,28 @@ def _other_grounds(region: Region) -> list[str]:
     ]
 
 
+def _things(scene: Scene, least: float) -> list[Region]:
+    """Return what can be taken by itself: objects, and a main subject that is not too large."""
+    subject = () if scene.subject is None else (scene.subject,)
+    whole = [r for r in _sure(subject, 0.01) if r.share < 0.25 and not _reaches_border(r)]
+    free = [
+        o for o in _sure(scene.objects, least) if not any((o.mask & s.mask).any() for s in whole)
+    ]
+    return [*whole, *free]
+
+
+def _reaches_border(region: Region) -> bool:
+    return masks.border_share(region.mask) > 0
+
+
 def removals(scene: Scene) -> Iterator[Intent]:
-    """Isolated objects."""
-    yield from (Intent("remove", named(r)) for r in _sure(scene.objects, 0.0012))
+    """Things that stand by themselves."""
+    yield from (Intent("remove", named(r)) for r in _things(scene, 0.0025))
 
 
 def duplicates(scene: Scene) -> Iterator[Intent]:
     """Objects with room for copies beside them."""
-    for region in _sure(scene.objects, 0.001):
+    for region in _things(scene, 0.0025):
         room = len(objects.companions(scene, region, 2))
         for count, copies in objects.COPIES.items():
             if room >= copies:
@@ -193,7 +217,7 @@ def countings(scene: Scene) -> Iterator[Intent]:
 
 def resizes(scene: Scene) -> Iterator[Intent]:
     """Objects that can grow or shrink, and landscapes that can rise."""
-    for region in _sure(scene.objects, 0.003):
+    for region in _things(scene, 0.0025):
         yield from (Intent("resize", {**named(region), "size": size}) for size in objects.SCALES)
     if scene.landscape is not None and objects.can_stretch(scene.landscape):
         yield from (
@@ -202,10 +226,15 @@ def resizes(scene: Scene) -> Iterator[Intent]:
 
 
 def moves(scene: Scene) -> Iterator[Intent]:
-    """Objects with a fitting spot elsewhere, and the mirrored scene."""
-    for region in _sure(scene.objects, 0.0012):
+    """Things with a fitting spot at their own height, and the mirrored scene."""
+    for region in _things(scene, 0.0025):
         for place in PLACES:
-            if place != region.place and objects.landing(scene, region, place) is not None:
+            level = place_row(place) == place_row(region.place)
+            if (
+                level
+                and place != region.place
+                and objects.landing(scene, region, place) is not None
+            ):
                 yield Intent("move", {**named(region), "to_place": place})
     yield Intent("mirror")
 
@@ -229,7 +258,7 @@ def _suits(scene: Scene, thing: str, ground: colours.Floats, high: bool) -> bool
             red = float(colours.distance(ground, colours.prototype_lab("red")))
             return red > 40 and (sky or light > 12)
         case _:
-            return high and light > 40
+            return high and sky and light > 40
 
 
 def _dark_above(scene: Scene) -> bool:

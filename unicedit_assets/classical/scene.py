@@ -16,7 +16,7 @@ from unicedit_assets.classical import areas, colours, isolation, masks, places, 
 from unicedit_assets.classical.colours import Floats, Names
 from unicedit_assets.classical.masks import Mask
 from unicedit_assets.classical.regions import Region, describe
-from unicedit_assets.classical.subject import PlainGroundSubject, SubjectFinder
+from unicedit_assets.classical.subject import PERSON, PlainGroundSubject, SubjectFinder
 from unicedit_assets.domain.roles import EditorError, Pixels
 
 ANALYSIS_SIDE = 384
@@ -33,6 +33,7 @@ class Scene:
     def __init__(self, image: Pixels, finder: SubjectFinder | None = None) -> None:
         self.image = image
         self._alphas: dict[int, Floats] = {}
+        self.rooms: dict[str, object] = {}
         self.finder: SubjectFinder = finder or PlainGroundSubject()
 
     @property
@@ -89,10 +90,11 @@ class Scene:
 
     @cached_property
     def subject(self) -> Region | None:
-        """The main subject, when it can be cut out cleanly; a scene under a sky has none."""
-        if self.sky_mask is not None:
+        """The main subject, when it can be cut out cleanly; under a sky only a person is one."""
+        found = self.finder.find(self.small, self.lab)
+        if found is None or (self.sky_mask is not None and found.kind != PERSON):
             return None
-        return self._region("subject", self.finder.find(self.small, self.lab))
+        return self._region(found.kind, found.mask)
 
     def _region(self, kind: str, mask: Mask | None) -> Region | None:
         return None if mask is None else describe(kind, mask, self.lab, self.names)
@@ -103,9 +105,15 @@ class Scene:
             return self.areas
         if kind == "object":
             return self.objects
-        found = {"sky": "sky", "landscape": "landscape", "subject": "subject", "person": "subject"}
-        region: Region | None = getattr(self, found[kind]) if kind in found else None
-        return () if region is None else (region,)
+        region = {
+            "sky": lambda: self.sky,
+            "landscape": lambda: self.landscape,
+            "subject": lambda: self.subject,
+            PERSON: lambda: self.subject,
+        }.get(kind, lambda: None)()
+        if region is None or (kind == PERSON and region.kind != PERSON):
+            return ()
+        return (region,)
 
     def find(self, kind: str, colour: str = "", place: str = "") -> Region:
         """Return the region that the words name best.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,14 +12,29 @@ from unicedit_assets.classical.colours import Floats, edge_strength
 from unicedit_assets.classical.fitting import least_squares, surface
 from unicedit_assets.classical.masks import Mask
 from unicedit_assets.classical.regions import components
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels
+
+PERSON = "person"
+
+
+class Found(NamedTuple):
+    """A main subject: its word in the ``kind`` lexicon (subject, person) and its mask."""
+
+    kind: str
+    mask: Mask
 
 
 class SubjectFinder(Protocol):
     """Finds the one main subject of a photograph; a person-mask model may play this role."""
 
-    def find(self, image: Pixels, lab: Floats) -> Mask | None:
-        """Return the subject's mask at the small image's scale, or None when it is not clean."""
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """What can change what is found."""
+        ...
+
+    def find(self, image: Pixels, lab: Floats) -> Found | None:
+        """Return the subject at the small image's scale, or None when it is not clean."""
         ...
 
 
@@ -30,8 +46,16 @@ class PlainGroundSubject:
     part dominates and its outline is sharp.
     """
 
-    def find(self, image: Pixels, lab: Floats) -> Mask | None:
-        """Return the subject's mask, or None when it is not clean."""
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        return {"name": "plain_ground", "version": 1}
+
+    def find(self, image: Pixels, lab: Floats) -> Found | None:
+        """Return the subject, or None when it is not clean."""
+        mask = self._mask(lab)
+        return None if mask is None else Found("subject", mask)
+
+    def _mask(self, lab: Floats) -> Mask | None:
         off, uneven = self._departure(lab)
         if uneven > 7:
             return None

@@ -16,7 +16,7 @@ from unicedit_assets.evidence.comparison import Comparison
 from unicedit_assets.evidence.damage import Damage, damage_of
 from unicedit_assets.evidence.finding import Finding, ramp
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 _MANY_TILES = 0.6  # the same share of more tiles is less likely chance
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,7 +81,8 @@ def _pattern(view: Comparison, mask: Mask, said: str) -> Pattern:
     """Name the pattern in a mask; what lay under it may show in the picture or in the change."""
     after = np.ascontiguousarray(view.after[..., 0])
     options = [pattern_of(plane, mask) for plane in (after - view.before[..., 0], after)]
-    return next((option for option in options if option.name == said), options[0])
+    shown = next((option for option in options if option.may_be(said)), None)
+    return options[0] if shown is None else replace(shown, name=said)
 
 
 def check_texture(view: Comparison, intent: Intent) -> Finding:

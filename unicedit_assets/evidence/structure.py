@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from unicedit_assets.evidence.pair import Lab, Mask, Plane, blur
 
 _FAR = 1e9
+_NEARLY = 0.8
 
 
 def grown(mask: Mask, radius: int) -> Mask:
@@ -94,11 +95,17 @@ class Pattern:
         name: stripes, polka_dots, checkerboard or bricks.
         share: how clearly, 0-1.
         strength: mean slope of the added pattern, LAB units a pixel.
+        scores: how clearly each pattern shows, 0-1.
     """
 
     name: str
     share: float
     strength: float
+    scores: Mapping[str, float]
+
+    def may_be(self, name: str) -> bool:
+        """Tell whether another name fits nearly as well: bricks cut short look like a checker."""
+        return self.scores[name] >= _NEARLY * self.share
 
 
 def _directions(plane: Plane, mask: Mask) -> tuple[NDArray[np.float64], float]:
@@ -138,7 +145,7 @@ def pattern_of(delta: Plane, mask: Mask) -> Pattern:
         "polka_dots": 1.0 - 2.5 * float(np.abs(histogram - 1 / 18).sum() / 2),
     }
     name = max(scores, key=lambda key: scores[key])
-    return Pattern(name, max(0.0, scores[name]), strength)
+    return Pattern(name, max(0.0, scores[name]), strength, scores)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,9 @@ def _dark(g: Grade) -> float:
 
 
 def _high_contrast(g: Grade) -> float:
-    return worst(ramp(g.contrast, 1.04, 1.1), ramp(g.spread, 3.0, 4.5))
+    # A picture that was nearly gray before is no black and white for being so after.
+    coloured = max(ramp(g.spread, 3.0, 4.5), ramp(g.chroma_ratio, 0.6, 0.8))
+    return worst(ramp(g.contrast, 1.02, 1.08), coloured)
 
 
 def _faded(g: Grade) -> float:

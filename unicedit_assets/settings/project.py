@@ -28,6 +28,7 @@ from unicedit_assets.settings.vlms import VlmModel
 
 HOME_VARIABLE = "UNICEDIT_HOME"
 SETTINGS_FILE = "unicedit.toml"
+MODEL = "models/selfie_segmentation.tflite"
 
 
 class Settings(BaseModel):
@@ -43,6 +44,14 @@ class Settings(BaseModel):
     shard_size: int = runtime(2000, "Photographs a shard.", ge=1)
     holdout: int = runtime(
         6, "Photographs set aside for the benchmark at the first registration.", ge=0
+    )
+    subject: Literal["plain_ground", "person"] = identity(
+        "plain_ground",
+        "What the embedded instructor and editor take for a photograph's main subject: what stands "
+        "before a plain ground, or first of all a person (`person`: extra `people`).",
+    )
+    subject_model: str = runtime(
+        "", f"File of the person model, fetched through npm when missing; empty: HOME/{MODEL}."
     )
     workers: int = runtime(0, "Worker processes; 0: one for each core.", ge=0)
     editors: dict[str, EditorModel] = identity(
@@ -89,7 +98,9 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{path}: instructions.quotas: weights are at least 0, and one is positive"
             )
-        places = {"lake": settings.lake, "source": settings.source}
+        places = {name: getattr(settings, name) for name in ("lake", "source", "subject_model")}
+        if settings.subject == "person":
+            places["subject_model"] = settings.subject_model or MODEL
         below = {name: _below(home, place) for name, place in places.items()}
         return settings.model_copy(update=below)
 

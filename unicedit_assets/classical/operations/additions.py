@@ -173,6 +173,14 @@ class _Room(NamedTuple):
 
 
 def _room(scene: Scene, thing: str) -> _Room:
+    """Return the room for a thing; measured once a scene."""
+    known = scene.rooms.get(thing)
+    if not isinstance(known, _Room):
+        known = scene.rooms[thing] = _measured_room(scene, thing)
+    return known
+
+
+def _measured_room(scene: Scene, thing: str) -> _Room:
     kind = THINGS[thing]
     rows, columns = scene.lab.shape[:2]
     wide = max(3, round(kind.size * min(rows, columns)))
