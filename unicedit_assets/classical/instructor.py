@@ -44,7 +44,7 @@ class ClassicalInstructor:
             "finder": type(self._finder).__name__ if self._finder else "PlainGroundSubject",
             "editor": EDITOR_VERSION,
             "opencv": cv2.__version__,
-            "wordings": language.prompt().sha256,
+            "prompt_sha256": language.prompt().sha256,
         }
 
     def survey(self, image: Pixels) -> Survey:

@@ -138,6 +138,7 @@ class Verdict:
             nothing did or when it could not be named.
         evidence: measured figures (name -> number), finite.
         regions: boxes (x0, y0, x1, y1) of the changed regions as shares of width and height, 0-1.
+        detail: why it is rejected, where the differences do not say it.
     """
 
     reason: Reason | None
@@ -150,6 +151,7 @@ class Verdict:
     rewritten_cn: str
     evidence: Mapping[str, float]
     regions: tuple[tuple[float, float, float, float], ...] = ()
+    detail: str = ""
 
 
 class Verifier(Protocol):
