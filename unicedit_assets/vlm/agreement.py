@@ -15,7 +15,6 @@ _SIDES = {
     "left": re.compile(r"\bleft(?:most|-hand)?\b|左", re.IGNORECASE),
     "right": re.compile(r"\bright(?:most|-hand)?\b|右", re.IGNORECASE),
 }
-_OPPOSITE = {"left": "right", "right": "left"}
 _NUMBERS = {
     2: ("two", "pair of", "both", "两", "二", "双"),
     3: ("three", "三"),
@@ -33,14 +32,17 @@ _COUNTED = "个|只|条|辆|匹|朵|棵|本|张|把|件|位|名|头|颗|根|座|
 def conflict(text: str, differences: Iterable[str]) -> str:
     """Return where a text contradicts the differences, or nothing."""
     said, shown = _QUOTED.sub("", text), _QUOTED.sub("", "; ".join(differences))
-    for side, pattern in _SIDES.items():
-        other = _SIDES[_OPPOSITE[side]]
-        if pattern.search(said) and other.search(shown) and not pattern.search(shown):
-            return f"the text says {side}, the differences say {_OPPOSITE[side]}"
+    told, seen = _sides(said), _sides(shown)
+    if told and seen and not told & seen:
+        return f"the text says {told.pop()}, the differences say {seen.pop()}"
     counted, found = numbers(said), numbers(shown)
     if counted and found and not counted & found:
         return f"the text counts {sorted(counted)}, the differences count {sorted(found)}"
     return ""
+
+
+def _sides(text: str) -> set[str]:
+    return {side for side, pattern in _SIDES.items() if pattern.search(text)}
 
 
 def numbers(text: str) -> set[int]:

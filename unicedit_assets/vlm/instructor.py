@@ -183,6 +183,7 @@ class _Round:
             return
         self.trouble = ""
         waiting = list(self.wanted)
+        entries = [entry for entry in entries if entry["subtask"] not in self._good]
         entries.sort(key=lambda entry: entry["subtask"] not in waiting)
         for entry in entries:
             if not waiting:

@@ -1,6 +1,7 @@
 """The one message type of all vision-language models, and the protocol that a backend plays.
 
-A backend never raises for what can go wrong with one question: it answers with a ``Failure``. The
+A backend never raises for what can go wrong with one question: it answers with a ``Failure``. What
+concerns every question (no server, a wrong key, no such model) is a ``BackendDownError``. The
 images come first and the text last, so that questions about the same pictures share their prefix
 and a server can keep it.
 """
@@ -103,5 +104,9 @@ class Vlm(Protocol):
     def concurrency(self) -> int: ...
 
     def ask(self, question: Question) -> Answer:
-        """Answer one question; never raises for what is wrong with this question alone."""
+        """Answer one question; never raises for what is wrong with this question alone.
+
+        Raises:
+            BackendDownError: no question can be answered now.
+        """
         ...

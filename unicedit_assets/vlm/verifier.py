@@ -235,9 +235,7 @@ def contradiction(said: Mapping[str, Any]) -> str:
     """Return how a chain contradicts itself, or nothing; a re-ask is told of it."""
     kind, changed = said["class"], said["is_changed"]
     if changed == (kind == "no_edit"):
-        return f'"is_changed" is {changed} but "class" is {kind!r}'.replace("T", "t").replace(
-            "F", "f"
-        )
+        return f'"is_changed" is {str(changed).lower()} but "class" is {kind!r}'
     if kind != "valid":
         return ""
     if not said["differences"]:
