@@ -138,3 +138,8 @@ def test_importing_the_pipeline_loads_neither_dagster_nor_great_expectations() -
 
 def test_importing_the_definitions_does_not_load_great_expectations() -> None:
     assert "great_expectations" not in loaded_by("unicedit_assets.definitions")
+
+
+def test_torch_waits_for_the_first_edit() -> None:
+    neural = {"torch", "diffusers", "transformers", "openai", "ray"}
+    assert not loaded_by("unicedit_assets.definitions", "resources.editors.build") & neural

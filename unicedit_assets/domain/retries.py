@@ -1,8 +1,8 @@
-"""When to ask a server again, and how long to wait: a policy without a clock or a network of its own.
+"""When to ask a server again, and how long to wait: a policy without clock or network of its own.
 
-Busy servers say so by a status (429, 503 ...) and often when to come back (``Retry-After``, RFC 9110
-section 10.2.3). Without that, waits double and carry full jitter, so that many clients that failed
-together do not return together. No wait reaches beyond the deadline.
+Busy servers say so by a status (429, 503 ...) and often when to come back (``Retry-After``,
+RFC 9110 section 10.2.3). Without that, waits double and carry full jitter, so that many clients
+that failed together do not return together. No wait reaches beyond the deadline.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ is no mutable "current" pointer, so nothing can point at the wrong thing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unicedit_assets.domain.identity import digest
@@ -152,7 +152,11 @@ class Project:
                 self.run(up)
             self.require(up)
         job = stage.job(self, ref.partition)
-        return self.ledger.commit(spec, job.chunks, job.work, on_chunk)
+        try:
+            committed = self.ledger.commit(spec, job.chunks, job.work, on_chunk)
+        finally:
+            job.close()
+        return replace(committed, figures=job.figures())
 
     def refs(self, stage: str) -> list[Ref]:
         """Return all partitions that a stage should have now, in shard order."""

@@ -54,6 +54,8 @@ def metadata_of(project: Project, committed: Committed) -> dict[str, dg.Metadata
     }
     for reason, number in sorted(counts.reasons.items()):
         metadata[f"reason/{reason}"] = dg.MetadataValue.int(number)
+    for name, figure in sorted(committed.figures.items()):
+        metadata[name] = dg.MetadataValue.float(figure)
     picture = preview(project, manifest)
     if picture:
         metadata["preview"] = dg.MetadataValue.md(picture)
