@@ -6,6 +6,7 @@ import importlib.util
 import threading
 from pathlib import Path
 
+from resources.editors.weights import weights_version
 from resources.vlms.endpoint import EndpointVlm
 from resources.vlms.front import FrontedVlm
 from resources.vlms.replies import ReplyFolder
@@ -36,18 +37,15 @@ def vlm_from(name: str, settings: VlmModel) -> Vlm:
 
 
 def _require(name: str, settings: VlmModel) -> None:
+    """Look at everything that can be known to be wrong before a model is loaded."""
     package, extra = _NEEDS[settings.kind]
     if importlib.util.find_spec(package) is None:
         raise SettingsError(
             f'vlms.{name}: kind = "{settings.kind}" needs a package that is not installed: '
             f"pip install 'unicedit[{extra}]'"
         )
-    if isinstance(settings, HttpVlm) or settings.revision or Path(settings.model).is_dir():
-        return
-    raise SettingsError(
-        f"vlms.{name}: {settings.model!r} is no folder here; a hub id needs a `revision`, so that "
-        "the same settings always mean the same weights"
-    )
+    if not isinstance(settings, HttpVlm):
+        weights_version(f"vlms.{name}.model", settings.model, settings.revision)
 
 
 def _build(name: str, settings: VlmModel) -> Vlm:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from resources.digests import remembered_digest
 from resources.vlms.build import vlm_from
-from unicedit_assets.domain.identity import folder_digest
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm, VlmModel
 
@@ -85,28 +82,3 @@ def test_a_missing_package_is_told_with_the_command(
 def test_wrong_settings_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         read(**fields)
-
-
-def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
-    for name, weights in (("one", b"1"), ("same", b"1"), ("other", b"2")):
-        (tmp_path / name / "sub").mkdir(parents=True)
-        (tmp_path / name / "sub" / "weights").write_bytes(weights)
-        (tmp_path / name / ".lock").write_text(name)
-    one, same, other = (folder_digest(tmp_path / name) for name in ("one", "same", "other"))
-    assert one == same != other
-    (tmp_path / "same" / "sub" / "weights").rename(tmp_path / "same" / "weights")
-    assert folder_digest(tmp_path / "same") != one
-    with pytest.raises(FileNotFoundError):
-        folder_digest(tmp_path / "nowhere")
-
-
-def test_a_digest_is_remembered_until_a_file_changes(tmp_path: Path) -> None:
-    model, memory = tmp_path / "model", tmp_path / "memory"
-    model.mkdir()
-    (model / "weights").write_bytes(b"1")
-    assert remembered_digest(model, memory) == folder_digest(model)
-    (place,) = memory.glob("*")
-    assert folder_digest(model) in place.read_text()
-    (model / "weights").write_bytes(b"22")
-    assert remembered_digest(model, memory) == folder_digest(model)
-    assert len(list(memory.glob("*"))) == 2

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
@@ -52,24 +51,3 @@ def edit_id(instruction: str, editor_identity: Mapping[str, Json], seed: int) ->
 def seed_from(*parts: Json) -> int:
     """Return a 63-bit seed that depends on nothing but its parts."""
     return int.from_bytes(hashlib.sha256(canonical(list(parts))).digest()[:8], "big") >> 1
-
-
-def folder_digest(folder: Path) -> str:
-    """Return the 32-hex hash of a folder's content: the names and bytes of all its files.
-
-    A model folder is known by what it holds, wherever it lies. Hidden files and folders (caches of
-    download tools) do not count.
-
-    Raises:
-        OSError: the folder or a file in it cannot be read.
-    """
-    parts: list[list[str]] = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if any(piece.startswith(".") for piece in name.parts) or not path.is_file():
-            continue
-        with path.open("rb") as file:
-            parts.append([name.as_posix(), hashlib.file_digest(file, "sha256").hexdigest()])
-    if not parts:
-        raise FileNotFoundError(f"no files in {folder}")
-    return digest("folder", parts)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.settings.fields import identity, runtime
+from unicedit_assets.settings.fields import identity, identity_of, runtime
 
 
 class VlmSettings(BaseModel):
@@ -33,12 +33,7 @@ class VlmSettings(BaseModel):
 
     def identity_fields(self) -> dict[str, Json]:
         """Return the fields that can change a reply, as JSON."""
-        dumped = self.model_dump(mode="json")
-        return {
-            name: dumped[name]
-            for name, info in type(self).model_fields.items()
-            if (info.json_schema_extra or {}).get("role") == "identity"  # type: ignore[union-attr]
-        }
+        return identity_of(self)
 
 
 class HttpVlm(VlmSettings):
