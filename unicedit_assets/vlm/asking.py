@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.vlm.parsing import ParseError, parse_reply
 from unicedit_assets.vlm.roles import Answer, FailureKind, Question, Vlm, VlmError
 
@@ -47,7 +48,13 @@ class Reply:
         return self.value
 
 
-def ask_json(vlm: Vlm, question: Question, attempts: int, check: Check | None = None) -> Reply:
+def ask_json(
+    vlm: Vlm,
+    question: Question,
+    attempts: int,
+    check: Check | None = None,
+    read: Mapping[str, Json] | None = None,
+) -> Reply:
     """Ask until the reply is one object that keeps to the schema, ``attempts`` times at most.
 
     Args:
@@ -55,6 +62,7 @@ def ask_json(vlm: Vlm, question: Question, attempts: int, check: Check | None = 
         question: what to ask.
         attempts: at least 1.
         check: says what is wrong with a well-formed reply; an empty text accepts it.
+        read: schema of what is accepted, where that is more than what is asked for.
     """
     answers: list[Answer] = []
     trouble, unreadable = "", False
@@ -67,7 +75,7 @@ def ask_json(vlm: Vlm, question: Question, attempts: int, check: Check | None = 
                 break
             continue
         try:
-            value = parse_reply(answer.text, question.schema)
+            value = parse_reply(answer.text, read or question.schema)
         except ParseError as error:
             trouble = f"{error}; it said {answer.text[:_SHOWN]!r}"
         else:

@@ -23,6 +23,10 @@ _QUALITY = "visual_quality"
 _REASONING = "reasoning_accuracy"
 METRICS = (_FOLLOWING, _CONSISTENCY, _QUALITY, _REASONING)
 
+# Asked for in halves: a weak model that may write any number never ends its decimals.
+_HALVES = [half // 2 if half % 2 == 0 else half / 2 for half in range(2 * int(HIGHEST) + 1)]
+ASKED = json_object(reasoning=TEXT, score={"type": "number", "enum": _HALVES})
+# Read is any number of the scale, since not every server keeps a model to the schema.
 SCHEMA = json_object(
     reasoning=TEXT, score={"type": "number", "minimum": 0, "maximum": int(HIGHEST)}
 )
@@ -97,12 +101,13 @@ class VlmJudge:
             question(
                 f"judge_{metric}",
                 images,
-                SCHEMA,
+                ASKED,
                 slots,
                 temperature=self._options.temperature,
                 max_tokens=self._options.max_tokens,
             ),
             self._options.attempts,
+            read=SCHEMA,
         )
         if reply.value is None:
             return None, f"unscored ({reply.trouble}); the last reply: {reply.last.text}"
