@@ -8,6 +8,7 @@ closes a quotation whenever it may, so that under a JSON schema its replies end.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,29 +69,35 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
-def _config(tokenizer: Any) -> Any:
+TINY: Mapping[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "vision": {"depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2},
+    "mrope": [4, 6, 6],
+}
+
+
+def _config(tokenizer: Any, size: Mapping[str, Any]) -> Any:
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
+    text = {name: value for name, value in size.items() if name not in ("vision", "mrope")}
+    vision = dict(size["vision"])
     return Qwen2_5_VLConfig(
         tie_word_embeddings=False,
         text_config={
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
             "vocab_size": len(tokenizer),
             "max_position_embeddings": LONGEST,
-            "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]},
+            "rope_scaling": {"type": "mrope", "mrope_section": size["mrope"]},
             "bos_token_id": ids["<|im_start|>"],
             "eos_token_id": ids["<|im_end|>"],
+            **text,
         },
         vision_config={
-            "depth": 2,
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_heads": 2,
-            "out_hidden_size": 64,
-            "fullatt_block_indexes": [1],
+            "out_hidden_size": size["hidden_size"],
+            "fullatt_block_indexes": [vision["depth"] - 1],
+            **vision,
         },
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
@@ -99,26 +106,46 @@ def _config(tokenizer: Any) -> Any:
     )
 
 
-def save_tiny_vlm(folder: Path) -> Path:
-    """Make the checkpoint; the same folder content each time."""
+def random_vlm(tokenizer: Any, size: Mapping[str, Any], device: str = "cpu") -> Any:
+    """Return a model of a size with random weights; the same ones each time on one device."""
     torch.manual_seed(0)
+    with torch.device(device):
+        model = Qwen2_5_VLForConditionalGeneration(_config(tokenizer, size)).eval()
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    return model
+
+
+def save_random_vlm(
+    folder: Path, size: Mapping[str, Any], device: str = "cpu", max_pixels: int = 1_100_000
+) -> Path:
+    """Save a model of a size in bfloat16, with tokenizer and processor."""
     tokenizer = _tokenizer()
-    model = Qwen2_5_VLForConditionalGeneration(_config(tokenizer)).eval()
+    random_vlm(tokenizer, size, device).to(torch.bfloat16).save_pretrained(folder)
+    _processor(tokenizer, max_pixels).save_pretrained(folder)
+    return folder
+
+
+def save_tiny_vlm(folder: Path) -> Path:
+    """Save the tiny one with its habit; the same folder content each time."""
+    tokenizer = _tokenizer()
+    model = random_vlm(tokenizer, TINY)
     with torch.no_grad():
         model.get_input_embeddings().weight[:, 0] = 1.0
         model.lm_head.weight[tokenizer.convert_tokens_to_ids('"'), 0] = 1.0
-    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
     model.save_pretrained(folder)
-    processor = Qwen2_5_VLProcessor(
+    _processor(tokenizer, 224 * 224).save_pretrained(folder)
+    return folder
+
+
+def _processor(tokenizer: Any, max_pixels: int) -> Any:
+    return Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(
-            min_pixels=28 * 28, max_pixels=224 * 224, patch_size=14, merge_size=2
+            min_pixels=28 * 28, max_pixels=max_pixels, patch_size=14, merge_size=2
         ),
         tokenizer=tokenizer,
         video_processor=Qwen2VLVideoProcessor(),
         chat_template=TEMPLATE,
     )
-    processor.save_pretrained(folder)
-    return folder
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class InVllm:
                 return Answer(failure=Failure(FailureKind.TIMEOUT, detail))
             except EngineDeadError as error:
                 raise BackendDownError(f"vLLM's engine died: {error}") from error
-            except ValueError as error:  # what vLLM finds wrong with a request
+            except (ValueError, VLLMClientError) as error:  # wrong with this request
                 return Answer(failure=failure_of(400, str(error)))
             except Exception as error:  # one question must not take the others with it
                 return Answer(failure=failure_of(500, f"{type(error).__name__}: {error}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from resources.project import ProjectResource
@@ -11,6 +13,7 @@ from unicedit_assets.pipeline.preview import preview
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.storage.ledger import Committed
+from unicedit_assets.vlm.accounting import USAGE
 
 OWNERS = ["team:data-engine"]
 
@@ -26,13 +29,19 @@ def materialize(
         context.log.info(f"{ref}: chunk {finished} of {chunks}")
         progress.tell(ref, finished, chunks)
 
+    before = USAGE.snapshot()
     committed = project.run(ref, on_chunk)
     if not committed.fresh:
         context.log.info(f"{ref}: nothing to do, {committed.manifest.fingerprint} is there")
     return dg.MaterializeResult(
-        metadata=metadata_of(project, committed),
+        metadata={**metadata_of(project, committed), **usage_since(before)},
         data_version=dg.DataVersion(committed.manifest.fingerprint),
     )
+
+
+def usage_since(before: Mapping[tuple[str, str], float]) -> dict[str, dg.MetadataValue]:
+    """Return what this run asked of vision-language models, and what that cost."""
+    return {name: dg.MetadataValue.float(number) for name, number in USAGE.since(before).items()}
 
 
 def metadata_of(project: Project, committed: Committed) -> dict[str, dg.MetadataValue]:
