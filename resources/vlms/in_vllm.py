@@ -112,6 +112,7 @@ class InVllm:
         }
 
     async def _ask(self, running: _Running, question: Question) -> Answer:
+        from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError
 
         async with running.slots:

@@ -51,7 +51,7 @@ def test_no_picture_is_a_question_too(vlm: Vlm) -> None:
 
 def test_all_players_run_and_an_unreadable_model_accepts_nothing(vlm: Vlm) -> None:
     outcomes = check_instructor(vlm, max_tokens=48)
-    assert {getattr(outcome, "reason", None) for outcome in outcomes} == {Reason.UNPARSEABLE}
+    assert {getattr(outcome, "reason", None) for outcome in outcomes} == {Reason.INSTRUCTOR_FAILED}
     scores = check_judge(vlm, max_tokens=48)
     assert scores.instruction_following is None
     with pytest.raises(Exception, match="length"):
