@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from resources.editors.weights import located
 from unicedit_assets.domain.roles import EditorError, EditSample
 from unicedit_assets.settings.editors import (
     DiffusionEditor,
@@ -67,7 +68,7 @@ def load_pipeline(settings: DiffusionEditor) -> Any:
         arguments["revision"] = settings.revision
     if settings.quantization == "int8":
         arguments["quantization_config"] = _int8()
-    pipeline = kind.from_pretrained(settings.model, **arguments)
+    pipeline = kind.from_pretrained(located(settings.model), **arguments)
     pipeline.set_progress_bar_config(disable=True)
     if settings.lora:
         _fuse(pipeline, settings.lora, settings.offline)
@@ -93,7 +94,7 @@ def _fuse(pipeline: Any, lora: LoraSettings, offline: bool) -> None:
         arguments["weight_name"] = lora.weight_name
     if lora.revision:
         arguments["revision"] = lora.revision
-    pipeline.load_lora_weights(lora.path, **arguments)
+    pipeline.load_lora_weights(located(lora.path), **arguments)
     pipeline.fuse_lora(lora_scale=lora.scale)
     pipeline.unload_lora_weights()
 

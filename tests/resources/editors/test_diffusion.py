@@ -303,7 +303,9 @@ def adapter_for(kind: str, model: Path, folder: Path) -> Path:
 def test_an_adapter_is_fused_with_its_scale_and_schedule(
     kind: str, models: dict[str, Path], tmp_path: Path
 ) -> None:
-    lora = {"path": str(adapter_for(kind, models[kind], tmp_path / "lora"))}
+    folder = adapter_for(kind, models[kind], tmp_path / "lora")
+    lora = {"path": str(folder)}
+    (file,) = folder.glob("*.safetensors")
     one = [sample(0)]
     distilled = {"schedule": "lightning", "steps": 4, "true_cfg_scale": 1.0}
     made = [
@@ -313,7 +315,7 @@ def test_an_adapter_is_fused_with_its_scale_and_schedule(
             {"lora": lora},
             {"lora": {**lora, "scale": 0.5}},
             {"lora": lora, **distilled},
-            {"lora": lora},
+            {"lora": {"path": str(file)}},
         )
     ]
     assert len({each.tobytes() for each in made}) == 4
