@@ -80,10 +80,10 @@ def qwen_tokenizer() -> Any:
     return Qwen2Tokenizer(vocab=vocab, merges=merges, extra_special_tokens=QWEN_TOKENS[1:])
 
 
-def qwen_processor(tokenizer: Any) -> Any:
+def qwen_processor(tokenizer: Any, max_pixels: int = 56 * 56) -> Any:
     return Qwen2VLProcessor(
         image_processor=Qwen2VLImageProcessor(
-            min_pixels=28 * 28, max_pixels=56 * 56, patch_size=14, merge_size=2
+            min_pixels=28 * 28, max_pixels=max_pixels, patch_size=14, merge_size=2
         ),
         tokenizer=tokenizer,
         video_processor=Qwen2VLVideoProcessor(),

@@ -5,14 +5,16 @@ Nothing here is imported before a model is loaded, so importing this module cost
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from resources.editors.weights import located
 from unicedit_assets.domain.roles import EditorError, EditSample
 from unicedit_assets.settings.editors import (
     DiffusionEditor,
@@ -32,6 +34,10 @@ CLASSES: Mapping[type[DiffusionEditor], str] = {
 }
 _AREA = 1024 * 1024
 _LIGHTNING_SHIFT = math.log(3)
+_RULE_TURNS = 8
+
+# Area and aspect ratio -> width, height and perhaps more.
+SizeRule = Callable[[int, float], tuple[Any, ...]]
 
 
 def device_of(settings: DiffusionEditor) -> str:
@@ -62,7 +68,7 @@ def load_pipeline(settings: DiffusionEditor) -> Any:
         arguments["revision"] = settings.revision
     if settings.quantization == "int8":
         arguments["quantization_config"] = _int8()
-    pipeline = kind.from_pretrained(settings.model, **arguments)
+    pipeline = kind.from_pretrained(located(settings.model), **arguments)
     pipeline.set_progress_bar_config(disable=True)
     if settings.lora:
         _fuse(pipeline, settings.lora, settings.offline)
@@ -88,7 +94,7 @@ def _fuse(pipeline: Any, lora: LoraSettings, offline: bool) -> None:
         arguments["weight_name"] = lora.weight_name
     if lora.revision:
         arguments["revision"] = lora.revision
-    pipeline.load_lora_weights(lora.path, **arguments)
+    pipeline.load_lora_weights(located(lora.path), **arguments)
     pipeline.fuse_lora(lora_scale=lora.scale)
     pipeline.unload_lora_weights()
 
@@ -214,17 +220,32 @@ def _pictures(
     if isinstance(settings, FluxKontextEditor):
         # Unless told otherwise it scales to 1024 x 1024 pixels' area and snaps the aspect ratio.
         found |= {"max_area": height * width, "_auto_resize": False}
-    elif isinstance(settings, QwenImageEditor):
-        # A list skips a resize that a single picture gets, so it is done here, always.
-        size = _condition_size(pipeline, width, height)
+    elif isinstance(settings, QwenImageEditor) and settings.batch_size > 1:
+        # A list skips a resize that a single picture gets, so it is done here.
+        size = condition_size(_rule_of(pipeline), width, height)
         pictures = [picture.resize(size, Image.Resampling.LANCZOS) for picture in pictures]
+    elif isinstance(settings, QwenImageEditor):
+        # One picture, not a list of one: exactly the library's own call.
+        return {**found, "image": pictures[0]}
     return {**found, "image": pictures}
 
 
-def _condition_size(pipeline: Any, width: int, height: int) -> tuple[int, int]:
-    """Return the size at which the pipeline looks at the source, by its own rule."""
-    import importlib
+def condition_size(rule: SizeRule, width: int, height: int) -> tuple[int, int]:
+    """Return the size at which a batch of sources is looked at: about a megapixel.
 
-    rule = importlib.import_module(type(pipeline).__module__).calculate_dimensions
-    found = rule(_AREA, width / height)
-    return found[0], found[1]
+    The pipeline applies its rule to what it is given once more and would resize again where that
+    gives another size (4 of the 17 preferred ones), so the rule is applied until it changes
+    nothing.
+    """
+    size = (width, height)
+    for _ in range(_RULE_TURNS):
+        found = rule(_AREA, size[0] / size[1])
+        if found[:2] == size:
+            break
+        size = found[0], found[1]
+    return size
+
+
+def _rule_of(pipeline: Any) -> SizeRule:
+    rule: SizeRule = importlib.import_module(type(pipeline).__module__).calculate_dimensions
+    return rule

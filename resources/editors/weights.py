@@ -59,6 +59,12 @@ def weights_version(where: str, model: str, revision: str) -> str:
     return f"{model}@{revision}"
 
 
+def located(model: str) -> str:
+    """Return a folder or file as the libraries open it, and a hub id as it is."""
+    path = Path(model).expanduser()
+    return str(path) if path.exists() else model
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         inside = path.relative_to(folder).parts
