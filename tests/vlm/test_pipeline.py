@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,12 +19,14 @@ from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.evidence.verifier import EvidenceVerifier
+from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Backends, Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.settings import Settings
 from unicedit_assets.settings.vlms import HttpVlm
 from unicedit_assets.vlm.instructor import VlmInstructor
 from unicedit_assets.vlm.judge import VlmJudge
+from unicedit_assets.vlm.prefilter import CERTAIN, difference
 from unicedit_assets.vlm.verifier import VlmVerifier
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -107,6 +110,25 @@ def test_verdicts_are_those_of_the_eyes_behind_the_server(project: Project) -> N
             checked += 1
             accepted += verdict.reason is None
     assert 0 < accepted < checked
+
+
+def test_the_pixel_rule_settles_no_edits_only_and_takes_no_real_edit(project: Project) -> None:
+    settled: Counter[str] = Counter()
+    planted: Counter[str] = Counter()
+    for ref in project.refs("edits"):
+        edits = project.require(ref)
+        raw = project.require(Ref("raw_images", ref.partition.split("/")[0]))
+        sources = Pictures(project.ledger, raw, "image_id", "image")
+        truths = project.ledger.read(edits, schemas.TRUTH, None).to_pylist()
+        faults = {truth["edit_id"]: truth["fault"] for truth in truths}
+        for row in project.ledger.read(edits, schemas.ROWS, None).to_pylist():
+            source, edited = codec.decode(sources[row["image_id"]]), codec.decode(row["edit_image"])
+            fault = faults[row["edit_id"]]
+            planted[fault] += 1
+            settled[fault] += difference(source, edited).largest_block < CERTAIN
+    assert planted["none"] > 5
+    assert settled["none"] == 0
+    assert {fault for fault, number in settled.items() if number} <= {"no_edit"}
 
 
 def test_the_benchmark_is_scored_and_the_editor_that_does_nothing_follows_nothing(
