@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from resources.editors.weights import weights_version
+from resources.vlms.guardian import Guardian, descendants, guard_new
 from resources.vlms.loop import BackgroundLoop
 from resources.vlms.replying import failure_of, unfinished
 from unicedit_assets.domain.identity import Json
@@ -31,6 +33,7 @@ class _Running:
     engine: Any
     processor: Any
     slots: asyncio.Semaphore
+    guardian: Guardian
 
 
 class InVllm:
@@ -78,11 +81,13 @@ class InVllm:
         async def last() -> None:
             if running:
                 running.engine.shutdown()
+                running.guardian.dismiss()
 
         if loop:
             loop.finish(last)
 
     async def _start(self) -> _Running:
+        before = descendants(os.getpid())
         try:
             from transformers import AutoProcessor
             from vllm.engine.arg_utils import AsyncEngineArgs
@@ -93,7 +98,8 @@ class InVllm:
             engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments()))
         except Exception as error:
             raise BackendDownError(f"vLLM cannot load {self._settings.model}: {error}") from error
-        return _Running(engine, processor, asyncio.Semaphore(self._settings.concurrency))
+        slots = asyncio.Semaphore(self._settings.concurrency)
+        return _Running(engine, processor, slots, guard_new(before))
 
     def _engine_arguments(self) -> dict[str, Any]:
         settings = self._settings
