@@ -110,7 +110,7 @@ class ScriptedInstructor:
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        return {"name": "scripted-instructor", "version": 1, "wordings": self._wordings}
+        return {"name": "scripted-instructor", "version": 1, "prompt_sha256": self._wordings}
 
     def survey(self, image: Pixels) -> Survey:
         CALLS["survey"] += 1

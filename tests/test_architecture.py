@@ -20,11 +20,12 @@ ALLOWED: dict[str, set[str]] = {
     "prompts": set(),
     "classical": {"domain", "prompts"},
     "evidence": {"domain", "prompts"},
+    "vlm": {"domain", "prompts"},
     "published": {"domain"},
     "storage": {"domain"},
     "pipeline": {"domain", "storage", "published", "settings"},
     "checks": {"domain", "storage", "published", "settings", "pipeline"},
-    "stages": {"pipeline", "partitions", "storage", "domain", "resources"},
+    "stages": {"pipeline", "partitions", "storage", "domain", "resources", "vlm"},
 }
 
 # The one bridge from checks to Dagster; everything else in checks is plain.
@@ -89,7 +90,7 @@ def test_nothing_imports_the_command_line_or_the_definitions() -> None:
 
 
 def test_dagster_stays_where_it_belongs() -> None:
-    pure = ["domain", "prompts", "classical", "evidence", "published", "storage", "pipeline"]
+    pure = ["domain", "prompts", "classical", "evidence", "vlm", "published", "storage", "pipeline"]
     for package in pure:
         for path in files_of(package):
             assert "dagster" not in {name.split(".")[0] for name in imports(path)}, path
@@ -137,3 +138,8 @@ def test_importing_the_pipeline_loads_neither_dagster_nor_great_expectations() -
 
 def test_importing_the_definitions_does_not_load_great_expectations() -> None:
     assert "great_expectations" not in loaded_by("unicedit_assets.definitions")
+
+
+def test_torch_waits_for_the_first_edit() -> None:
+    neural = {"torch", "diffusers", "transformers", "openai", "ray"}
+    assert not loaded_by("unicedit_assets.definitions", "resources.editors.build") & neural

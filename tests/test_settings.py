@@ -34,11 +34,18 @@ def role_of(info: FieldInfo) -> object:
     )
 
 
+def kinds_in(annotation: Any) -> Iterator[Any]:
+    """Yield an annotation and everything inside it, such as dict[str, Annotated[A | B, ...]]."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from kinds_in(inner)
+
+
 def models_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """Yield a model and every model below it."""
     yield model
     for info in model.model_fields.values():
-        for kind in (info.annotation, *get_args(info.annotation)):
+        for kind in kinds_in(info.annotation):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield from models_in(kind)
 
@@ -59,6 +66,7 @@ def test_every_field_is_classed_and_described(name: str) -> None:
 
 def test_nested_fields_are_seen() -> None:
     assert {"FaultSettings.rate", "EditsSettings.faults", "Settings.workers"} <= set(FIELDS)
+    assert {"FluxKontextEditor.steps", "LoraSettings.scale", "EndpointEditor.model"} <= set(FIELDS)
 
 
 # Another value for each identity field, and the first stage that it must reach.

@@ -99,5 +99,5 @@ def test_what_was_not_surveyed_is_refused() -> None:
 
 
 def test_the_identity_names_the_wordings() -> None:
-    assert ClassicalInstructor().identity["wordings"] == language.prompt().sha256
+    assert ClassicalInstructor().identity["prompt_sha256"] == language.prompt().sha256
     assert ClassicalInstructor(choices=3).identity != ClassicalInstructor().identity

@@ -26,7 +26,7 @@ from misbehaviour import (
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.reasons import STAGE_REASONS, Reason
 from unicedit_assets.domain.roles import Draft, Edited, Scores, Survey, Verdict
-from unicedit_assets.pipeline.edits import EditRequest, make_edit
+from unicedit_assets.pipeline.editing import EditRequest, make_edit
 from unicedit_assets.pipeline.instructions import (
     Answer,
     Dropped,

@@ -44,7 +44,7 @@ class ClassicalInstructor:
             "finder": dict(self._finder.identity),
             "editor": EDITOR_VERSION,
             "opencv": cv2.__version__,
-            "wordings": language.prompt().sha256,
+            "prompt_sha256": language.prompt().sha256,
         }
 
     def survey(self, image: Pixels) -> Survey:

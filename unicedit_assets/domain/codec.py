@@ -86,6 +86,19 @@ def decode(data: bytes) -> Pixels:
     return pixels
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Return width and height from a stored picture's header, without decoding it.
+
+    Raises:
+        ValueError: damaged bytes or another format.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_READABLE) as image:
+            return image.size
+    except (OSError, SyntaxError) as error:
+        raise ValueError("the bytes of a stored picture do not decode") from error
+
+
 def thumbnail_uri(pixels: Pixels, side: int = 160, quality: int = 60) -> str:
     """Return a small lossy copy as a ``data:`` URI for previews, about 4 KB at the default side.
 

@@ -75,6 +75,13 @@ class EditorError(Exception):
     """An editor could not carry out an instruction; the message says why."""
 
 
+class BackendDownError(Exception):
+    """A backend is of no more use to this run, whatever the row: a dead server, a broken device.
+
+    No row is condemned for it: the run fails, keeps its finished chunks and is tried again.
+    """
+
+
 @dataclass(frozen=True)
 class Planted:
     """Hidden truth about one edit: what was really done. No verifier or judge may see it.
@@ -125,6 +132,40 @@ class Editor(Protocol):
 
 
 @dataclass(frozen=True)
+class EditSample:
+    """One edit to make: the source, what to do, and the seed of whatever is drawn by chance."""
+
+    image: Pixels
+    prompt: str
+    seed: int
+
+
+class BatchEditor(Editor, InProcess, Protocol):
+    """An editor that holds a model and can make several edits at once."""
+
+    @property
+    def batch(self) -> int:
+        """The most samples a call."""
+        ...
+
+    def load(self) -> None:
+        """Load the model now, if this process does not hold it yet.
+
+        Raises:
+            BackendDownError: it cannot be loaded.
+        """
+        ...
+
+    def edit_batch(self, samples: Sequence[EditSample]) -> Sequence[Edited | EditorError]:
+        """Make the edits of samples of one size; what fails takes no other sample with it.
+
+        Raises:
+            BackendDownError: no sample can be edited any more.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a verifier says of one triplet.
 
@@ -138,6 +179,7 @@ class Verdict:
             nothing did or when it could not be named.
         evidence: measured figures (name -> number), finite.
         regions: boxes (x0, y0, x1, y1) of the changed regions as shares of width and height, 0-1.
+        detail: why it is rejected, where the differences do not say it.
     """
 
     reason: Reason | None
@@ -150,6 +192,7 @@ class Verdict:
     rewritten_cn: str
     evidence: Mapping[str, float]
     regions: tuple[tuple[float, float, float, float], ...] = ()
+    detail: str = ""
 
 
 class Verifier(Protocol):

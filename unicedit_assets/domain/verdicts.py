@@ -30,7 +30,9 @@ def flaws(verdict: object) -> Iterator[str]:
         if not (texts.is_text(name) and _finite(value)):
             yield f"evidence {name!r} is {value!r}"
     said = (verdict.rewritten_en, verdict.rewritten_cn, verdict.source_caption)
-    if not all(map(texts.is_text, (*said, verdict.edit_caption, *verdict.differences))):
+    if not all(
+        map(texts.is_text, (*said, verdict.edit_caption, verdict.detail, *verdict.differences))
+    ):
         yield "a text that cannot be stored"
     if not all(len(box) == 4 and all(map(_finite, box)) for box in verdict.regions):
         yield "a region that is no box"

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from unicedit_assets.domain import codec, schemas, texts
+from unicedit_assets.domain.drafts import objections
 from unicedit_assets.domain.identity import Json, instruction_id, seed_from
 from unicedit_assets.domain.quotas import choose
 from unicedit_assets.domain.reasons import STAGE_REASONS, Reason
 from unicedit_assets.domain.roles import Draft, Instructor, Refusal, Survey
-from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
+from unicedit_assets.domain.taxonomy import task_of
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector, json_text, named
@@ -85,32 +86,6 @@ def ask(instructor: Instructor, request: Request) -> Answer:
         )
     except Exception as error:  # as above
         return Answer(error=named(error))
-
-
-def objections(
-    draft: Draft, asked: str | None, seen: set[tuple[str, str]]
-) -> Iterator[tuple[Reason, str]]:
-    """Yield what speaks against a draft; the first is its reason.
-
-    Args:
-        draft: what the instructor wrote.
-        asked: the subtask that it answers.
-        seen: (English, Chinese) of the drafts already accepted for this photograph.
-    """
-    if not is_subtask(draft.subtask):
-        yield Reason.OFF_TAXONOMY, f"not one of the 22 subtasks: {draft.subtask!r}"
-    elif draft.subtask != asked:
-        yield Reason.OFF_TAXONOMY, f"{draft.subtask!r} instead of {asked!r}"
-    elif needs_reasoning(asked) != bool(draft.reasoning_points and draft.reasoning_points_cn):
-        yield Reason.UNPARSEABLE, "reasoning points where none belong, or none where they do"
-    if not draft.en.strip() or not draft.cn.strip():
-        yield Reason.UNPARSEABLE, "an empty text"
-    if not texts.is_english(draft.en):
-        yield Reason.WRONG_LANGUAGE, f"not English: {draft.en!r}"
-    if not texts.is_chinese(draft.cn):
-        yield Reason.WRONG_LANGUAGE, f"not Chinese: {draft.cn!r}"
-    if (draft.en, draft.cn) in seen:
-        yield Reason.DUPLICATE, "the same instruction on the same photograph"
 
 
 def quota_weights(project: Project) -> Mapping[str, float]:
@@ -346,6 +321,6 @@ def instruction_row(kept: Kept, maker: Mapping[str, Json]) -> dict[str, Any]:
         "reasoning_points": list(draft.reasoning_points),
         "reasoning_points_cn": list(draft.reasoning_points_cn),
         "instructor": json_text(maker),
-        "prompt_sha256": str(maker.get("wordings", "")),
+        "prompt_sha256": str(maker.get("prompt_sha256", "")),
         "seed": kept.seed,
     }

@@ -8,7 +8,7 @@ is no mutable "current" pointer, so nothing can point at the wrong thing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unicedit_assets.domain.identity import digest
@@ -157,11 +157,14 @@ class Project:
             self.require(up)
         job = stage.job(self, ref.partition)
         try:
-            return self.ledger.commit(spec, job.chunks, job.work, on_chunk)
+            committed = self.ledger.commit(spec, job.chunks, job.work, on_chunk)
         except NotReproduced as lost:
             self.registry.retire(lost.folder)
             self._specs.clear()
             return self.run(ref, on_chunk)
+        finally:
+            job.close()
+        return replace(committed, figures=job.figures())
 
     def refs(self, stage: str) -> list[Ref]:
         """Return all partitions that a stage should have now, in shard order."""

@@ -13,6 +13,7 @@ from unicedit_assets.domain import schemas
 from unicedit_assets.domain.identity import Json, canonical
 from unicedit_assets.domain.machine import is_of_the_machine
 from unicedit_assets.domain.reasons import STAGE_REASONS, Outcome, Reason, outcome_of
+from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.domain.texts import storable
 from unicedit_assets.storage.ledger import ChunkOutput
 from unicedit_assets.storage.manifests import Counts
@@ -39,10 +40,13 @@ def named(error: Exception) -> str:
     """Return an exception as one text: its kind and what it says.
 
     Raises:
-        Exception: the same one, when it speaks of the machine (disk, handles, mounts) rather than
-            of the row: a row must not be condemned for it, the run must fail and be tried again.
+        Exception: the same one, when it speaks of the machine (disk, handles, mounts) or of a
+            backend that is down rather than of the row: a row must not be condemned for it, the run
+            must fail and be tried again.
     """
     if isinstance(error, OSError) and is_of_the_machine(error):
+        raise error
+    if isinstance(error, BackendDownError):
         raise error
     return detail_of(f"{type(error).__name__}: {error}")
 

@@ -23,12 +23,27 @@ class Ref(NamedTuple):
         return f"{self.stage}/{self.partition}"
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _no_figures() -> Mapping[str, float]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Job:
-    """The work of one partition: how many chunks, and what makes one of them."""
+    """The work of one partition: how many chunks, and what makes one of them.
+
+    Attributes:
+        close: called once after the last chunk, whatever happened.
+        figures: what was measured while the chunks were made, by name; for people, never stored.
+    """
 
     chunks: int
     work: Callable[[int], ChunkOutput]
+    close: Callable[[], None] = _nothing
+    figures: Callable[[], Mapping[str, float]] = _no_figures
 
 
 def chunk_count(units: int, size: int) -> int:

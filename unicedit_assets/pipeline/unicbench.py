@@ -17,10 +17,11 @@ from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json, edit_id, seed_from
 from unicedit_assets.domain.images import decoders
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.roles import Judge, Scores
+from unicedit_assets.domain.roles import Editor, Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
-from unicedit_assets.pipeline.edits import EditAnswer, EditRequest, make_edit
+from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
+from unicedit_assets.pipeline.flow import edits_by
 from unicedit_assets.pipeline.instructions import (
     Dropped,
     Kept,
@@ -176,21 +177,28 @@ class UnicBenchScores:
         rows = project.ledger.read(samples, schemas.ROWS, None).to_pylist()
         chunks = chunk_count(len(rows), project.settings.unicbench_scores.chunk)
         model, language = partition.split("/")
+        editor = project.backends.models[model]
+        spec = project.spec(Ref(self.name, partition))
+
+        def part(index: int) -> list[dict[str, Any]]:
+            return [rows[i] for i in split(len(rows), chunks, index)]
+
+        making = edits_by(
+            project.engine_for(editor),
+            editor,
+            lambda index: requests_for(editor, language, part(index)),
+            lambda: project.ledger.unfinished(spec, chunks),
+        )
 
         def work(index: int) -> ChunkOutput:
-            part = [rows[i] for i in split(len(rows), chunks, index)]
-            return score_chunk(project, model, language, part)
+            return score_chunk(project, model, language, part(index), making.answers(index))
 
-        return Job(chunks, work)
+        return Job(chunks, work, making.close, making.figures)
 
 
-def score_chunk(
-    project: Project, model: str, language: str, samples: list[dict[str, Any]]
-) -> ChunkOutput:
-    """Score one chunk of samples; what could not be scored is a row of its own, never a zero."""
-    editor, judge = project.backends.models[model], project.backends.judge
-    # Both languages get the same seed: they differ in the text alone.
-    edits = [
+def requests_for(editor: Editor, language: str, samples: list[dict[str, Any]]) -> list[EditRequest]:
+    """Return what an editor is asked for; both languages get the same seed."""
+    return [
         EditRequest(
             sample["image"],
             sample[language],
@@ -198,7 +206,17 @@ def score_chunk(
         )
         for sample in samples
     ]
-    made = list(project.engine_for(editor).map(partial(make_edit, editor), edits))
+
+
+def score_chunk(
+    project: Project,
+    model: str,
+    language: str,
+    samples: list[dict[str, Any]],
+    made: list[EditAnswer],
+) -> ChunkOutput:
+    """Score one chunk of samples; what could not be scored is a row of its own, never a zero."""
+    judge = project.backends.judge
     requests = [
         ScoreRequest(
             sample["image"],

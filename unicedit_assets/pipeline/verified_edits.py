@@ -149,7 +149,8 @@ def collect_verdict(
     verdict, fields = answer.verdict, verdict_fields(answer.verdict)
     said = {**fields, "verifier_version": version}
     if verdict.reason:
-        detail = "; ".join(verdict.differences) or "no difference was found"
+        seen = "; ".join(verdict.differences) or "no difference was found"
+        detail = verdict.detail or seen
         collector.reject(key, verdict.reason, detail, row, said)
         return
     if trouble := misworded(verdict):

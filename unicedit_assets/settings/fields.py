@@ -23,6 +23,16 @@ def runtime(default: Any, description: str, **limits: Any) -> Any:
     return Field(default, description=description, json_schema_extra={"role": "runtime"}, **limits)
 
 
+def identity_of(settings: BaseModel) -> dict[str, Json]:
+    """Return the fields of a model that are identity, as JSON."""
+    roles = {
+        name: (info.json_schema_extra or {}).get("role")  # type: ignore[union-attr]
+        for name, info in type(settings).model_fields.items()
+    }
+    dumped = settings.model_dump(mode="json")
+    return {name: dumped[name] for name, role in roles.items() if role == "identity"}
+
+
 class StageSettings(BaseModel):
     """Base of every stage's settings."""
 
@@ -32,9 +42,4 @@ class StageSettings(BaseModel):
 
     def identity_fields(self) -> dict[str, Json]:
         """Return the fields that enter the fingerprint, as JSON."""
-        roles = {
-            name: (info.json_schema_extra or {}).get("role")  # type: ignore[union-attr]
-            for name, info in type(self).model_fields.items()
-        }
-        dumped = self.model_dump(mode="json")
-        return {name: dumped[name] for name, role in roles.items() if role == "identity"}
+        return identity_of(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from resources.failures import told_as_failure
@@ -12,6 +14,7 @@ from unicedit_assets.pipeline.preview import preview
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.storage.ledger import Committed
+from unicedit_assets.vlm.accounting import USAGE
 
 OWNERS = ["team:data-engine"]
 
@@ -34,13 +37,19 @@ def _materialize(
         context.log.info(f"{ref}: chunk {finished} of {chunks}")
         progress.tell(ref, finished, chunks)
 
+    before = USAGE.snapshot()
     committed = project.run(ref, on_chunk)
     if not committed.fresh:
         context.log.info(f"{ref}: nothing to do, {committed.manifest.fingerprint} is there")
     return dg.MaterializeResult(
-        metadata=metadata_of(project, committed),
+        metadata={**metadata_of(project, committed), **usage_since(before)},
         data_version=dg.DataVersion(committed.manifest.fingerprint),
     )
+
+
+def usage_since(before: Mapping[tuple[str, str], float]) -> dict[str, dg.MetadataValue]:
+    """Return what this run asked of vision-language models, and what that cost."""
+    return {name: dg.MetadataValue.float(number) for name, number in USAGE.since(before).items()}
 
 
 def metadata_of(project: Project, committed: Committed) -> dict[str, dg.MetadataValue]:
@@ -62,6 +71,8 @@ def metadata_of(project: Project, committed: Committed) -> dict[str, dg.Metadata
     }
     for reason, number in sorted(counts.reasons.items()):
         metadata[f"reason/{reason}"] = dg.MetadataValue.int(number)
+    for name, figure in sorted(committed.figures.items()):
+        metadata[name] = dg.MetadataValue.float(figure)
     picture = preview(project, manifest)
     if picture:
         metadata["preview"] = dg.MetadataValue.md(picture)

@@ -97,11 +97,13 @@ class Committed:
         manifest: the one everybody sees.
         fresh: whether this very call published it.
         resumed: how many chunks were found finished, so that their work was not done here.
+        figures: what was measured while it was made here, by name; never stored.
     """
 
     manifest: Manifest
     fresh: bool
     resumed: int
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,12 @@ class Ledger:
             if on_chunk is not None:
                 on_chunk(index + 1, chunks)
         return self._publish(_manifest(spec, markers), resumed)
+
+    def unfinished(self, spec: PartitionSpec, chunks: int) -> list[int]:
+        """Return the chunks that are not finished at this moment, ascending."""
+        folder = folder_of(spec.stage, spec.partition, spec.fingerprint)
+        found = set(self.store.keys(f"{folder}/chunks"))
+        return [index for index in range(chunks) if _chunk_key(folder, index, chunks) not in found]
 
     def read(
         self, manifest: Manifest, table: str = ROWS, columns: Sequence[str] | None = None

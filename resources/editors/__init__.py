@@ -1,0 +1,1 @@
+"""Editors that hold a model or speak to a server."""

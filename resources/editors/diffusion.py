@@ -1,0 +1,178 @@
+"""An editor that is a diffusers pipeline: loaded once a process, batched, and guarded.
+
+What goes wrong stays with the rows that it goes wrong for: a batch that fails is halved until the
+row that fails stands alone. Memory is given back in between, because too large a batch is the
+commonest failure. A device that is broken condemns no row; it ends the run.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from resources.editors.fitting import fitted, to_pixels
+from resources.editors.pipelines import device_of, load_pipeline, run_pipeline
+from resources.editors.weights import weights_version
+from unicedit_assets.domain.identity import Json, digest
+from unicedit_assets.domain.roles import (
+    BackendDownError,
+    Edited,
+    EditorError,
+    EditSample,
+    Pixels,
+)
+from unicedit_assets.settings.editors import DiffusionEditor
+from unicedit_assets.settings.fields import identity_of
+
+# Raised when this code gives other pixels for the same settings.
+CODE_VERSION = 1
+
+# A pipeline keeps its schedule's state in itself, so one call runs at a time. One model is held:
+# two of these do not fit on one accelerator.
+_lock = threading.RLock()
+_held: dict[str, Any] = {}
+
+
+def hold(key: str, load: Callable[[], Any]) -> Any:
+    """Return the model of a key; whatever else this process held is let go first."""
+    if key not in _held:
+        _held.clear()
+        free_memory()
+        _held[key] = load()
+    return _held[key]
+
+
+def free_memory() -> None:
+    """Give back what nobody refers to, to the device as well."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@dataclass(frozen=True)
+class DiffusersEditor:
+    """One configured pipeline. It holds settings only and is cheap to send to another process."""
+
+    name: str
+    settings: DiffusionEditor
+
+    concurrency = 1
+
+    @property
+    def batch(self) -> int:
+        """The most samples a call."""
+        return self.settings.batch_size
+
+    @cached_property
+    def identity(self) -> Mapping[str, Json]:
+        """Name, weights by their contents, every setting that can change the pixels.
+
+        Raises:
+            SettingsError: there are no such weights.
+        """
+        where, settings = f"editors.{self.name}", self.settings
+        fields = identity_of(settings)
+        found: dict[str, Json] = {
+            **{name: fields[name] for name in fields if name not in ("model", "revision", "lora")},
+            "name": self.name,
+            "version": weights_version(f"{where}.model", settings.model, settings.revision),
+            "code": CODE_VERSION,
+        }
+        if settings.lora:
+            lora = settings.lora
+            version = weights_version(f"{where}.lora.path", lora.path, lora.revision)
+            found["lora"] = {
+                "version": version,
+                "weight_name": lora.weight_name,
+                "scale": lora.scale,
+            }
+        return found
+
+    def load(self) -> None:
+        """Load the model, unless this process holds it.
+
+        Raises:
+            BackendDownError: it cannot be loaded.
+        """
+        with _lock:
+            self._pipeline()
+
+    def edit(self, image: Pixels, prompt: str, seed: int) -> Edited:
+        """Return the edited picture, the same size as the source.
+
+        Raises:
+            EditorError: it could not be made.
+            BackendDownError: no edit can be made any more.
+        """
+        (made,) = self.edit_batch([EditSample(image, prompt, seed)])
+        if isinstance(made, EditorError):
+            raise made
+        return made
+
+    def edit_batch(self, samples: Sequence[EditSample]) -> list[Edited | EditorError]:
+        """Edit samples of one size; a failing batch is halved until the failing row is alone.
+
+        Raises:
+            BackendDownError: no edit can be made any more.
+        """
+        with _lock:
+            pipeline = self._pipeline()
+            made, problem = self._tried(pipeline, samples)
+            if not problem:
+                return made
+            # The failed call's tensors hang on its traceback, which is gone by now.
+            free_memory()
+            if len(samples) == 1:
+                return [EditorError(problem)]
+            middle = (len(samples) + 1) // 2
+            return [*self.edit_batch(samples[:middle]), *self.edit_batch(samples[middle:])]
+
+    def _tried(
+        self, pipeline: Any, samples: Sequence[EditSample]
+    ) -> tuple[list[Edited | EditorError], str]:
+        """Return what a call made, or what went wrong in words."""
+        try:
+            values = run_pipeline(pipeline, self.settings, samples)
+        except EditorError as error:
+            return [], str(error)
+        except Exception as error:
+            if is_broken(error):
+                raise BackendDownError(
+                    f"editors.{self.name}: the device is broken: {error}"
+                ) from error
+            return [], f"{type(error).__name__}: {error}"
+        pairs = zip(samples, values, strict=True)
+        return [_checked(sample, picture) for sample, picture in pairs], ""
+
+    def _pipeline(self) -> Any:
+        key = digest(self.identity, device_of(self.settings), self.settings.offload)
+        try:
+            return hold(key, lambda: load_pipeline(self.settings))
+        except Exception as error:
+            raise BackendDownError(
+                f"editors.{self.name}: the model cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _checked(sample: EditSample, values: Any) -> Edited | EditorError:
+    height, width = sample.image.shape[:2]
+    try:
+        return Edited(fitted(to_pixels(values), width, height))
+    except EditorError as error:
+        return error
+
+
+def is_broken(error: Exception) -> bool:
+    """Tell whether an error means that the device is of no more use to this process."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return False
+    lost = getattr(torch, "AcceleratorError", ())
+    return isinstance(error, lost) or "CUDA error" in str(error)

@@ -1,0 +1,1 @@
+"""Vision-language models behind three doors: an HTTP endpoint, vLLM and transformers in process."""

@@ -1,0 +1,67 @@
+"""From settings to a vision-language model; nothing is loaded before the first question."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from pathlib import Path
+
+from resources.editors.weights import weights_version
+from resources.vlms.endpoint import EndpointVlm
+from resources.vlms.front import FrontedVlm
+from resources.vlms.replies import ReplyFolder
+from unicedit_assets.settings import SettingsError
+from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm, VlmModel
+from unicedit_assets.vlm.roles import Vlm
+
+_BUILT: dict[tuple[str, str], Vlm] = {}
+_LOCK = threading.Lock()
+
+# Package that a kind needs -> the extra that brings it.
+_NEEDS = {"openai": ("openai", "openai"), "vllm": ("vllm", "vllm")}
+_NEEDS["transformers"] = ("transformers", "neural")
+
+
+def vlm_from(name: str, settings: VlmModel) -> Vlm:
+    """Return the model that ``[vlms.NAME]`` describes; the same settings share one in a process.
+
+    Raises:
+        SettingsError: a package is missing, or a hub id comes without a revision.
+    """
+    _require(name, settings)
+    key = (name, settings.model_dump_json())
+    with _LOCK:
+        if key not in _BUILT:
+            _BUILT[key] = _build(name, settings)
+        return _BUILT[key]
+
+
+def _require(name: str, settings: VlmModel) -> None:
+    """Look at everything that can be known to be wrong before a model is loaded."""
+    package, extra = _NEEDS[settings.kind]
+    if importlib.util.find_spec(package) is None:
+        raise SettingsError(
+            f'vlms.{name}: kind = "{settings.kind}" needs a package that is not installed: '
+            f"pip install 'unicedit[{extra}]'"
+        )
+    if not isinstance(settings, HttpVlm):
+        weights_version(f"vlms.{name}.model", settings.model, settings.revision)
+
+
+def _build(name: str, settings: VlmModel) -> Vlm:
+    replies = None
+    if settings.cache:
+        replies = ReplyFolder(Path(settings.cache).expanduser(), settings.cache_bytes)
+    return FrontedVlm(name, _backend(settings), settings.max_pixels, replies)
+
+
+def _backend(settings: VlmModel) -> Vlm:
+    if isinstance(settings, VllmVlm):
+        from resources.vlms.in_vllm import InVllm
+
+        return InVllm(settings)
+    if isinstance(settings, TransformersVlm):
+        from resources.vlms.in_transformers import InTransformers
+
+        return InTransformers(settings)
+    return EndpointVlm(settings)

@@ -1,0 +1,141 @@
+"""A model loaded by transformers in this process: simple, exact, one question at a time.
+
+It always gives the likeliest reply, whatever temperature is asked for, and nothing constrains it
+to JSON: what it says is parsed strictly and asked for again, as with any model.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from resources.editors.weights import weights_version
+from resources.vlms.in_vllm import chat_text
+from resources.vlms.replying import unfinished
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.domain.roles import BackendDownError
+from unicedit_assets.settings.vlms import TransformersVlm
+from unicedit_assets.vlm.parsing import Token, weighed
+from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A model with its processor; ``longest`` is how many tokens it can hold in all."""
+
+    model: Any
+    processor: Any
+    longest: int
+
+
+class InTransformers:
+    """Plays the ``Vlm`` role with any image-text-to-text model of transformers."""
+
+    concurrency = 1
+
+    def __init__(self, settings: TransformersVlm) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    @cached_property
+    def identity(self) -> Mapping[str, Json]:
+        """What can change a reply: the weights by their content, every setting that counts."""
+        fields = self._settings.identity_fields()
+        where = self._settings.model, self._settings.revision
+        fields["model"] = weights_version("vlms.model", *where)
+        return {"name": "transformers", "version": VERSION, "decoding": "greedy", **fields}
+
+    def ask(self, question: Question) -> Answer:
+        """Answer one question; see ``Vlm``.
+
+        Raises:
+            BackendDownError: the model cannot be loaded.
+        """
+        import torch
+
+        with self._lock, torch.inference_mode():
+            loaded = self._loaded = self._loaded or self._load()
+            try:
+                return self._answer(loaded, question)
+            except torch.OutOfMemoryError as error:
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                return Answer(failure=Failure(FailureKind.SERVER, f"out of memory: {error}"))
+            except ValueError as error:  # a picture or a text that the processor refuses
+                return Answer(failure=Failure(FailureKind.BAD_REQUEST, str(error)))
+
+    def close(self) -> None:
+        """Let go of the model."""
+        with self._lock:
+            self._loaded = None
+
+    def _load(self) -> _Loaded:
+        import torch
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        settings = self._settings
+        source = {"revision": settings.revision or None, "trust_remote_code": False}
+        device = settings.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            processor = AutoProcessor.from_pretrained(settings.model, **source)
+            model = AutoModelForImageTextToText.from_pretrained(
+                settings.model, dtype=settings.dtype, use_safetensors=True, **source
+            )
+            model = model.to(device).eval()
+        except Exception as error:
+            raise BackendDownError(f"cannot load {settings.model}: {error}") from error
+        longest = model.config.get_text_config().max_position_embeddings
+        return _Loaded(model, processor, int(longest))
+
+    def _answer(self, loaded: _Loaded, question: Question) -> Answer:
+        pictures = [Image.fromarray(image) for image in question.images]
+        inputs = loaded.processor(
+            text=[chat_text(loaded.processor, question)],
+            images=pictures or None,
+            return_tensors="pt",
+        ).to(loaded.model.device)
+        asked = int(inputs["input_ids"].shape[1])
+        if asked + question.max_tokens > loaded.longest:
+            detail = f"{asked} tokens and a reply of {question.max_tokens}: {loaded.longest} fit"
+            return Answer(failure=Failure(FailureKind.TOO_LONG, detail), tokens_in=asked)
+        made = loaded.model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=question.max_tokens,
+            max_time=self._settings.deadline,
+            output_logits=bool(question.weigh),
+            return_dict_in_generate=True,
+        )
+        return self._told(loaded, question, made, asked)
+
+    def _told(self, loaded: _Loaded, question: Question, made: Any, asked: int) -> Answer:
+        ids = made.sequences[0, asked:]
+        tokenizer = loaded.processor.tokenizer
+        text = tokenizer.decode(ids, skip_special_tokens=True)
+        ends = loaded.model.generation_config.eos_token_id
+        ended = int(ids[-1]) in (ends if isinstance(ends, list) else [ends])
+        failure = unfinished("stop" if ended else "length", text)
+        if not ended and len(ids) < question.max_tokens:
+            detail = f"no whole reply within {self._settings.deadline:.0f} s"
+            failure = Failure(FailureKind.TIMEOUT, detail)
+        tokens = [
+            Token(tokenizer.decode([token]), float(logits[0].float().log_softmax(-1)[token]))
+            for token, logits in zip(ids, made.logits or (), strict=False)
+        ]
+        return Answer(
+            text=text,
+            failure=failure,
+            tokens_in=asked,
+            tokens_out=len(ids),
+            probabilities=weighed(tokens, question.weigh),
+        )

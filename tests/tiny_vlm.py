@@ -1,0 +1,154 @@
+"""A tiny random Qwen2.5-VL of the true architecture, saved as a folder that production code loads.
+
+Random weights say nothing sensible; the shapes, the tokens, the chat template and the files are
+real. Its attention heads have 32 dimensions, the least that vLLM takes. It was given one habit: it
+closes a quotation whenever it may, so that under a JSON schema its replies end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2Tokenizer,
+    Qwen2VLImageProcessor,
+    Qwen2VLVideoProcessor,
+)
+
+SPECIAL = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
+TEXTS = [
+    'true false {"is_changed": "class": "valid", "no_edit"} instruction picture',
+    "Paint the left of the picture red. 把图片的左边涂成红色。",
+]
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] in ('image', 'image_url') %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+LONGEST = 16_384
+
+
+def _tokenizer() -> Any:
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    trained.train_from_iterator(TEXTS, trainer)
+    model = json.loads(trained.to_str())["model"]
+    tokenizer = Qwen2Tokenizer(
+        vocab=model["vocab"],
+        merges=[tuple(pair) for pair in model["merges"]],
+        extra_special_tokens=SPECIAL[1:],
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        model_max_length=LONGEST,
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+TINY: Mapping[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "vision": {"depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2},
+    "mrope": [4, 6, 6],
+}
+
+
+def _config(tokenizer: Any, size: Mapping[str, Any]) -> Any:
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
+    text = {name: value for name, value in size.items() if name not in ("vision", "mrope")}
+    vision = dict(size["vision"])
+    return Qwen2_5_VLConfig(
+        tie_word_embeddings=False,
+        text_config={
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": LONGEST,
+            "rope_scaling": {"type": "mrope", "mrope_section": size["mrope"]},
+            "bos_token_id": ids["<|im_start|>"],
+            "eos_token_id": ids["<|im_end|>"],
+            **text,
+        },
+        vision_config={
+            "out_hidden_size": size["hidden_size"],
+            "fullatt_block_indexes": [vision["depth"] - 1],
+            **vision,
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
+
+
+def random_vlm(tokenizer: Any, size: Mapping[str, Any], device: str = "cpu") -> Any:
+    """Return a model of a size with random weights; the same ones each time on one device."""
+    torch.manual_seed(0)
+    with torch.device(device):
+        model = Qwen2_5_VLForConditionalGeneration(_config(tokenizer, size)).eval()
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    return model
+
+
+def save_random_vlm(
+    folder: Path, size: Mapping[str, Any], device: str = "cpu", max_pixels: int = 1_100_000
+) -> Path:
+    """Save a model of a size in bfloat16, with tokenizer and processor."""
+    tokenizer = _tokenizer()
+    random_vlm(tokenizer, size, device).to(torch.bfloat16).save_pretrained(folder)
+    _processor(tokenizer, max_pixels).save_pretrained(folder)
+    return folder
+
+
+def save_tiny_vlm(folder: Path) -> Path:
+    """Save the tiny one with its habit; the same folder content each time."""
+    tokenizer = _tokenizer()
+    model = random_vlm(tokenizer, TINY)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[:, 0] = 1.0
+        model.lm_head.weight[tokenizer.convert_tokens_to_ids('"'), 0] = 1.0
+    model.save_pretrained(folder)
+    _processor(tokenizer, 224 * 224).save_pretrained(folder)
+    return folder
+
+
+def _processor(tokenizer: Any, max_pixels: int) -> Any:
+    return Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(
+            min_pixels=28 * 28, max_pixels=max_pixels, patch_size=14, merge_size=2
+        ),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(),
+        chat_template=TEMPLATE,
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    save_tiny_vlm(Path(sys.argv[1]))

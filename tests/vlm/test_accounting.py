@@ -1,0 +1,32 @@
+"""Counting what models were asked: sums by model, differences since a moment, no lost updates."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from unicedit_assets.vlm.accounting import Usage
+from unicedit_assets.vlm.roles import Answer, Failure, FailureKind
+
+
+def test_answers_add_up_and_kept_ones_cost_nothing() -> None:
+    usage = Usage()
+    usage.add("a", Answer("x", tokens_in=5, tokens_out=2, seconds=0.5, tries=3))
+    before = usage.snapshot()
+    usage.add("a", Answer("x", tokens_in=5, tokens_out=2, cached=True, tries=0))
+    usage.add("b", Answer(failure=Failure(FailureKind.TIMEOUT, ""), seconds=1.0))
+    assert usage.since(before) == {
+        "vlm/a/cached": 1,
+        "vlm/a/questions": 1,
+        "vlm/b/failed_timeout": 1,
+        "vlm/b/questions": 1,
+        "vlm/b/seconds": 1.0,
+        "vlm/b/tries": 1,
+    }
+    assert usage.since({})["vlm/a/tokens_in"] == 5
+
+
+def test_no_answer_is_lost_between_threads() -> None:
+    usage = Usage()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: usage.add("a", Answer("x", tokens_in=1)), range(2_000)))
+    assert usage.since({})["vlm/a/tokens_in"] == usage.since({})["vlm/a/questions"] == 2_000

@@ -1,0 +1,74 @@
+"""The transformers backend with a real, tiny Qwen2.5-VL: exact, honest about what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resources.vlms.front import FrontedVlm
+from resources.vlms.in_transformers import InTransformers
+from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.roles import BackendDownError
+from unicedit_assets.settings.vlms import TransformersVlm
+from unicedit_assets.vlm.roles import FailureKind, Vlm
+from vlm.playing import check_instructor, check_judge, check_verifier, question
+
+pytestmark = [pytest.mark.neural, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def vlm(tiny_folder: Path) -> Iterator[Vlm]:
+    backend = InTransformers(TransformersVlm(model=str(tiny_folder), max_pixels=64 * 64))
+    yield FrontedVlm("tiny", backend, 64 * 64)
+    backend.close()
+
+
+def test_the_same_question_gets_the_same_reply_and_counts(vlm: Vlm) -> None:
+    first, again = vlm.ask(question()), vlm.ask(question())
+    assert first.text == again.text != ""
+    assert first.tokens_in > 20
+    assert first.tokens_out == 64
+
+
+def test_a_reply_that_does_not_end_is_a_length_failure(vlm: Vlm) -> None:
+    failure = vlm.ask(question()).failure
+    assert failure
+    assert failure.kind is FailureKind.LENGTH
+
+
+def test_a_question_that_does_not_fit_is_too_long(vlm: Vlm) -> None:
+    failure = vlm.ask(question("many words " * 20_000)).failure
+    assert failure
+    assert failure.kind is FailureKind.TOO_LONG
+
+
+def test_no_picture_is_a_question_too(vlm: Vlm) -> None:
+    assert vlm.ask(replace(question(), images=())).tokens_out > 0
+
+
+def test_all_players_run_and_an_unreadable_model_accepts_nothing(vlm: Vlm) -> None:
+    outcomes = check_instructor(vlm, max_tokens=48)
+    assert {getattr(outcome, "reason", None) for outcome in outcomes} == {Reason.INSTRUCTOR_FAILED}
+    scores = check_judge(vlm, max_tokens=48)
+    assert scores.instruction_following is None
+    with pytest.raises(Exception, match="length"):
+        check_verifier(vlm, 1, max_tokens=48)
+
+
+def test_the_weights_are_the_identity_not_their_place(tiny_folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    moved.symlink_to(tiny_folder)
+    one, other = (
+        InTransformers(TransformersVlm(model=str(folder))).identity
+        for folder in (tiny_folder, moved)
+    )
+    assert one == other
+
+
+def test_a_folder_without_a_model_is_no_rows_fault(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(BackendDownError, match="cannot load"):
+        InTransformers(TransformersVlm(model=str(tmp_path))).ask(question())

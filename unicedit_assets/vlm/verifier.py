@@ -1,0 +1,276 @@
+"""A vision-language model that verifies: the paper's chain in one reply, guarded on both sides.
+
+Before it, pixels settle the certain no-edits without a question. After it, the rewritten text must
+agree with the model's own list of differences: by a rule, and by a second question if asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+from unicedit_assets.domain import texts
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.domain.roles import Pixels, Verdict
+from unicedit_assets.vlm.agreement import conflict
+from unicedit_assets.vlm.asking import Reply, ask_json
+from unicedit_assets.vlm.prefilter import CERTAIN, Difference, difference
+from unicedit_assets.vlm.prompting import (
+    FLAG,
+    TEXT,
+    array,
+    choice,
+    json_object,
+    prompt_sha256,
+    question,
+    quoted,
+)
+from unicedit_assets.vlm.roles import Answer, Vlm, VlmError
+
+VERSION = 1
+_CHAIN, _ENTAILMENT = "verifier", "verifier_entailment"
+_DIFFERENCES = 20
+
+# The chain's word for what happened -> why the edit is rejected; None where it is accepted.
+CLASSES: Mapping[str, Reason | None] = MappingProxyType(
+    {
+        "valid": None,
+        "no_edit": Reason.NO_EDIT,
+        "misaligned": Reason.MISALIGNED,
+        "degraded": Reason.DEGRADED,
+        "shifted": Reason.SHIFTED,
+        "collateral": Reason.COLLATERAL,
+    }
+)
+
+# One schema for verification and for training a verifier; the order is the chain of thought.
+SCHEMA = json_object(
+    source_caption=TEXT,
+    edit_caption=TEXT,
+    differences=array(TEXT, 0, _DIFFERENCES),
+    is_changed=FLAG,
+    **{"class": choice(*CLASSES)},
+    rewritten_en=TEXT,
+    rewritten_cn=TEXT,
+)
+_ENTAILED = json_object(
+    unsupported=array(TEXT, 0, _DIFFERENCES), entailed_en=FLAG, entailed_cn=FLAG
+)
+
+# Evidence figures of this verifier, and what each says.
+FIGURES: Mapping[str, str] = MappingProxyType(
+    {
+        "asks": "questions that this verdict took",
+        "confidence_measured": "1 when the confidence comes from token probabilities",
+        "entailed": "1 when the second pass found every claim supported by the differences",
+        "largest_block_difference": "largest mean difference of a 16-pixel block, gray levels",
+        "mean_level_difference": "mean difference of the pictures, gray levels",
+        "prefiltered": "1 when pixels settled it without a question",
+        "tokens_in": "tokens of the questions",
+        "tokens_out": "tokens of the replies",
+    }
+)
+
+
+@dataclass(frozen=True)
+class VerifierOptions:
+    """How an edit is verified; all of it can change a verdict.
+
+    Attributes:
+        certain_no_edit: pictures whose blocks all differ by less than this (levels) are the same.
+        entailment: whether a second question checks the rewritten text against the differences.
+        assumed_confidence: confidence where the server gives no token probabilities.
+        attempts: how often a question is asked at most.
+        max_tokens: longest reply.
+    """
+
+    certain_no_edit: float = CERTAIN
+    entailment: bool = False
+    assumed_confidence: float = 0.5
+    attempts: int = 2
+    max_tokens: int = 1536
+
+
+class VlmVerifier:
+    """Plays the verifier's role with any vision-language model.
+
+    Args:
+        version: the name under which it is registered and promoted.
+    """
+
+    def __init__(self, version: str, vlm: Vlm, options: VerifierOptions | None = None) -> None:
+        self._version = version
+        self._vlm = vlm
+        self._options = options or VerifierOptions()
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """What can change a verdict: model, prompts, options."""
+        used = (_CHAIN, _ENTAILMENT) if self._options.entailment else (_CHAIN,)
+        return {
+            "name": "vlm-verifier",
+            "version": self._version,
+            "code": VERSION,
+            "vlm": dict(self._vlm.identity),
+            "prompt_sha256": prompt_sha256(*used),
+            "options": asdict(self._options),
+        }
+
+    @property
+    def concurrency(self) -> int:
+        return self._vlm.concurrency
+
+    def verify(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:
+        """Return the verdict on one triplet.
+
+        Raises:
+            VlmError: the model could not be asked.
+            ValueError: the pictures are not (H, W, 3) uint8 of one shape.
+        """
+        apart = difference(source, edited)
+        if apart.largest_block < self._options.certain_no_edit:
+            return _same(apart)
+        reply = ask_json(
+            self._vlm,
+            question(
+                _CHAIN,
+                [source, edited],
+                SCHEMA,
+                {"en": quoted(en), "cn": quoted(cn)},
+                max_tokens=self._options.max_tokens,
+                weigh=("is_changed", "class"),
+            ),
+            self._options.attempts,
+            contradiction,
+        )
+        if reply.value is None:
+            if reply.unreadable:
+                return self._unreadable(reply, apart)
+            raise VlmError(reply.trouble)
+        return self._verdict(reply, reply.value, apart)
+
+    def _verdict(self, reply: Reply, said: Mapping[str, Any], apart: Difference) -> Verdict:
+        reason, detail = CLASSES[said["class"]], ""
+        answers, entailed = list(reply.answers), {}
+        if reason is None:
+            detail = next((c for text in _rewritten(said) if (c := self._conflict(text, said))), "")
+            if not detail and self._options.entailment:
+                detail, asked = self._unsupported(said)
+                answers += asked
+                entailed = {"entailed": float(not detail)}
+            reason = Reason.MISALIGNED if detail else None
+        chances = reply.last.probabilities
+        confidence = math.prod(chances.values()) if chances else self._options.assumed_confidence
+        return Verdict(
+            reason=reason,
+            is_changed=said["is_changed"],
+            confidence=confidence,
+            source_caption=said["source_caption"],
+            edit_caption=said["edit_caption"],
+            differences=tuple(said["differences"]),
+            rewritten_en=said["rewritten_en"],
+            rewritten_cn=said["rewritten_cn"],
+            evidence={
+                **_figures(apart, answers),
+                **entailed,
+                "confidence_measured": float(bool(chances)),
+            },
+            detail=detail,
+        )
+
+    @staticmethod
+    def _conflict(text: str, said: Mapping[str, Any]) -> str:
+        against = conflict(text, said["differences"])
+        return f"the rewritten text contradicts the differences: {against}" if against else ""
+
+    def _unsupported(self, said: Mapping[str, Any]) -> tuple[str, tuple[Answer, ...]]:
+        """Return which claims of the rewritten text nothing supports, and what was answered.
+
+        Raises:
+            VlmError: the second question got no usable reply.
+        """
+        asked = question(
+            _ENTAILMENT,
+            [],
+            _ENTAILED,
+            {
+                "differences": quoted(said["differences"]),
+                "en": quoted(said["rewritten_en"]),
+                "cn": quoted(said["rewritten_cn"]),
+            },
+            max_tokens=self._options.max_tokens,
+        )
+        reply = ask_json(self._vlm, asked, self._options.attempts)
+        found = reply.required()
+        if found["entailed_en"] and found["entailed_cn"]:
+            return "", reply.answers
+        claims = "; ".join(found["unsupported"]) or "not told which"
+        return (
+            f"the rewritten text claims what the differences do not show: {claims}",
+            reply.answers,
+        )
+
+    @staticmethod
+    def _unreadable(reply: Reply, apart: Difference) -> Verdict:
+        """Reject an edit of which the model never said anything readable; nothing is guessed."""
+        return Verdict(
+            reason=Reason.UNPARSEABLE,
+            is_changed=True,
+            confidence=0.0,
+            source_caption="",
+            edit_caption="",
+            differences=(),
+            rewritten_en="",
+            rewritten_cn="",
+            evidence=_figures(apart, reply.answers),
+            detail=texts.storable(f"the verifier's reply could not be used: {reply.trouble}"),
+        )
+
+
+def contradiction(said: Mapping[str, Any]) -> str:
+    """Return how a chain contradicts itself, or nothing; a re-ask is told of it."""
+    kind, changed = said["class"], said["is_changed"]
+    if changed == (kind == "no_edit"):
+        return f'"is_changed" is {str(changed).lower()} but "class" is {kind!r}'
+    if kind != "valid":
+        return ""
+    if not said["differences"]:
+        return 'a "valid" edit without any difference'
+    if not texts.is_english(said["rewritten_en"]):
+        return '"rewritten_en" must be an English sentence'
+    if not texts.is_chinese(said["rewritten_cn"]):
+        return '"rewritten_cn" must be a Chinese sentence'
+    return ""
+
+
+def _rewritten(said: Mapping[str, Any]) -> tuple[str, str]:
+    return said["rewritten_en"], said["rewritten_cn"]
+
+
+def _figures(apart: Difference, answers: Any) -> dict[str, float]:
+    return {
+        "prefiltered": float(not answers),
+        "mean_level_difference": apart.mean,
+        "largest_block_difference": apart.largest_block,
+        "asks": float(len(answers)),
+        "tokens_in": float(sum(answer.tokens_in for answer in answers)),
+        "tokens_out": float(sum(answer.tokens_out for answer in answers)),
+    }
+
+
+def _same(apart: Difference) -> Verdict:
+    return Verdict(
+        reason=Reason.NO_EDIT,
+        is_changed=False,
+        confidence=1.0,
+        source_caption="",
+        edit_caption="",
+        differences=(),
+        rewritten_en="",
+        rewritten_cn="",
+        evidence=_figures(apart, ()),
+    )
