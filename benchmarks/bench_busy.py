@@ -29,8 +29,9 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+# First: the tests have a folder named `resources` too.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from backends import photograph as patchwork
 from lakes import open_scripted, prepared

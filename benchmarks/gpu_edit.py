@@ -22,8 +22,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+# First: the tests have a folder named `resources` too.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench_busy import made_ready, measure
 
