@@ -30,6 +30,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+# First: the tests have a folder named `resources` too.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from backends import photograph as patchwork
 from lakes import open_scripted, prepared

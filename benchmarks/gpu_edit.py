@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+# First: the tests have a folder named `resources` too.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench_busy import made_ready, measure
 

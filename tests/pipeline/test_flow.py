@@ -283,7 +283,9 @@ def test_a_resumed_run_makes_what_is_missing_and_the_same(project: Project) -> N
 
 def test_threads_end_with_the_run(project: Project) -> None:
     project.run(Ref("edits", "s00000/held"))
-    assert not [t for t in threading.enumerate() if t.name.startswith(("editor", "hand_"))]
+    assert not [
+        t for t in threading.enumerate() if t.name.startswith(("editor_", "reader_", "hand_"))
+    ]
 
 
 def test_size_of_is_that_of_the_picture() -> None:

@@ -69,7 +69,8 @@ def test_a_killed_run_resumes_to_the_same_bytes(homes: tuple[Path, Path]) -> Non
     assert done.figures["model_busy_share"] > 0.8
 
     command = [sys.executable, __file__, str(homes[1])]
-    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    tests = Path(__file__).parents[1]
+    paths = [str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     ended = subprocess.run(command, check=False, capture_output=True, env=env)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()

@@ -6,7 +6,7 @@ import shutil
 
 import dagster as dg
 import pytest
-from backends import CALLS, write_photographs
+from backends import CALLS, ScriptedEditor, write_photographs
 from planting import plant
 from worlds import World
 
@@ -43,6 +43,22 @@ def test_what_is_there_is_not_made_again_and_shows_the_same_facts(known: World) 
     assert found["failed"] == found["reason/editor_failed"] == counts.failed > 0
     assert found["accepted_share"] == counts.accepted / counts.inputs
     assert str(found["preview"]).count("data:image/webp;base64,") >= 2
+
+
+def test_a_run_of_a_model_tells_how_busy_it_was(
+    known: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedEditor, "concurrency", 1, raising=False)
+    ref = Ref("unicbench_scores", "identity/en")
+    assert not any(name.startswith("model_") for name in metadata(known, ref))
+    ref = Ref("edits", "s00001/classical")
+    manifest = known.project().require(ref)
+    shutil.rmtree(known.home / "lake" / manifest.folder)
+    found = metadata(known, ref)
+    assert 0 < found["model_busy_share"] <= 1  # type: ignore[operator]
+    again = known.project().require(ref)
+    assert again.extra == manifest.extra
+    assert not any(name.startswith("model_") for name in metadata(known, ref))
 
 
 @pytest.mark.slow

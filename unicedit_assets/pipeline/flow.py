@@ -128,6 +128,8 @@ class EditFlow:
         self._rows_ahead = slots * self._batch * _BATCHES_AHEAD
         hands = max(2, min(_MOST_HANDS, len(os.sched_getaffinity(0))))
         self._model = ThreadPoolExecutor(slots, thread_name_prefix="editor")
+        # Apart from each other, so that what the model waits for never queues behind what it made.
+        self._readers = ThreadPoolExecutor(max(1, hands // 2), thread_name_prefix="reader")
         self._hands = ThreadPoolExecutor(hands, thread_name_prefix="hand")
         self.meter = BusyMeter(slots)
 
@@ -150,6 +152,7 @@ class EditFlow:
     def close(self) -> None:
         """Stop; a call of the model that runs is waited for, everything else is dropped."""
         self._model.shutdown(cancel_futures=True)
+        self._readers.shutdown(cancel_futures=True)
         self._hands.shutdown(cancel_futures=True)
 
     def _read_ahead(self, index: int) -> None:
@@ -176,7 +179,7 @@ class EditFlow:
         sources: dict[int, Callable[[], Pixels]] = {}
         for positions in users.values():
             image = requests[positions[0]].image
-            decoded = self._hands.submit(_copies, image, len(positions))
+            decoded = self._readers.submit(_copies, image, len(positions))
             for place, position in enumerate(positions):
                 sources[position] = _taker(decoded, place)
         begun = _Begun([Future() for _ in requests], [])
