@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from resources.gpu.usage import Usage, watching
 from resources.project import ProjectResource
 from unicedit_assets.partitions import lake_partition
 from unicedit_assets.pipeline import progress
@@ -26,13 +27,19 @@ def materialize(
         context.log.info(f"{ref}: chunk {finished} of {chunks}")
         progress.tell(ref, finished, chunks)
 
-    committed = project.run(ref, on_chunk)
+    with watching() as usage:
+        committed = project.run(ref, on_chunk)
     if not committed.fresh:
         context.log.info(f"{ref}: nothing to do, {committed.manifest.fingerprint} is there")
     return dg.MaterializeResult(
-        metadata=metadata_of(project, committed),
+        metadata={**metadata_of(project, committed), **measured(usage)},
         data_version=dg.DataVersion(committed.manifest.fingerprint),
     )
+
+
+def measured(usage: Usage) -> dict[str, dg.MetadataValue]:
+    """Return what was seen of the GPUs while the partition was made."""
+    return {name: dg.MetadataValue.float(value) for name, value in usage.figures().items()}
 
 
 def metadata_of(project: Project, committed: Committed) -> dict[str, dg.MetadataValue]:
