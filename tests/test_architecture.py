@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "storage": {"domain"},
     "pipeline": {"domain", "storage", "published", "settings"},
     "checks": {"domain", "storage", "published", "settings", "pipeline"},
-    "stages": {"pipeline", "partitions", "storage", "domain", "resources"},
+    "stages": {"pipeline", "partitions", "pools", "storage", "domain", "resources"},
 }
 
 # The one bridge from checks to Dagster; everything else in checks is plain.
