@@ -129,6 +129,13 @@ def accepted(schema: Any, config: object) -> bool:
     return True
 
 
+def test_the_documented_requests_are_those_that_are_made() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    for name, request in gpu_requests(1).items():
+        block = text[text.index(f"    {name}:") :].split("\n\n")[0]
+        assert yaml.safe_load(block) == {name: request}
+
+
 @pytest.mark.parametrize("path", INSTANCES, ids=lambda path: path.name)
 def test_the_instance_loader_accepts_the_rest(path: Path, tmp_path: Path) -> None:
     """Everything but database and launcher, which need their servers."""
