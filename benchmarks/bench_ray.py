@@ -1,7 +1,7 @@
 """Edits a second of the classical editor: the local engine's processes against Ray's actors.
 
 Run: ``python benchmarks/bench_ray.py [EDITS]``. Both have as many workers, warmed up; the ratio is
-what Ray costs on one machine. It pays from the second machine on.
+what Ray costs or gains on one machine. It is meant for more than one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from unicedit_assets.settings import SettingsError
 from unicedit_assets.settings.gpu import RaySettings
 
 EDITS = 96
+ROUNDS = 3
 
 
 def requests(number: int) -> list[EditRequest]:
@@ -38,12 +39,10 @@ def requests(number: int) -> list[EditRequest]:
     return [EditRequest(data, text, seed) for seed, text in enumerate(islice(cycle(texts), number))]
 
 
-def throughput(engine: Engine, asked: Sequence[EditRequest]) -> tuple[float, list[bytes]]:
+def timed(engine: Engine, asked: Sequence[EditRequest]) -> tuple[float, list[bytes]]:
     """Return edits a second, and the edited pictures."""
-    work = partial(make_edit, ClassicalEditor())
-    list(engine.map(work, asked[: 4 * (os.cpu_count() or 1)]))
     started = time.perf_counter()
-    pictures = [answer.image for answer in engine.map(work, asked)]
+    pictures = [answer.image for answer in engine.map(partial(make_edit, ClassicalEditor()), asked)]
     return len(asked) / (time.perf_counter() - started), pictures
 
 
@@ -51,17 +50,30 @@ def main() -> int:
     """Run from the command line."""
     asked = requests(int(sys.argv[1]) if len(sys.argv) > 1 else EDITS)
     workers = len(os.sched_getaffinity(0))
-    local, expected = throughput(LocalEngine(workers), asked)
+    engines: dict[str, Engine] = {
+        "local": LocalEngine(workers),
+        "ray": RayEngine(RaySettings(actors=workers), workers),
+    }
+    best = dict.fromkeys(engines, 0.0)
+    pictures = []
     try:
-        ray, found = throughput(RayEngine(RaySettings(actors=workers), workers), asked)
+        for engine in engines.values():
+            timed(engine, asked[: 4 * workers])
+        # In turns, so that whatever else the machine does meets both.
+        for _ in range(ROUNDS):
+            for name, engine in engines.items():
+                rate, made = timed(engine, asked)
+                best[name] = max(best[name], rate)
+                pictures.append(made)
     except SettingsError as error:
         print(f"not measured: {error}")
         return 0
-    print(f"{len(asked)} edits, {workers} workers")
-    print(f"  local {local:8.2f} edits/s")
-    print(f"  ray   {ray:8.2f} edits/s   ratio {ray / local:.2f}")
-    print(f"  pictures are {'identical' if expected == found else 'DIFFERENT'}")
-    return 0 if expected == found else 1
+    same = all(made == pictures[0] for made in pictures)
+    print(f"{len(asked)} edits, {workers} workers, best of {ROUNDS} rounds")
+    print(f"  local {best['local']:8.2f} edits/s")
+    print(f"  ray   {best['ray']:8.2f} edits/s   ratio {best['ray'] / best['local']:.2f}")
+    print(f"  pictures are {'identical' if same else 'DIFFERENT'}")
+    return 0 if same else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Device leases: one file lock a GPU, so that two runs on a host never share one by accident.
 
 The lock is ``flock``: the kernel releases it when its process dies, however it dies, so no lease
-outlives its run. The file beside the lock tells who holds it; it is for people, never for
-decisions. Leases need a folder that all runs of the host see: a local one, no network share.
+outlives its run. (A child made by a bare ``fork`` would keep it; ours are spawned.) The file beside
+the lock tells who holds it; it is for people, never for decisions. Leases need a folder that all
+runs of the host see: a local one, no network share.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import errno
 import fcntl
 import getpass
 import json
+import logging
 import os
 import random
 import stat
@@ -28,6 +30,8 @@ from unicedit_assets.settings.gpu import GpuSettings
 
 FOLDER_VARIABLE = "UNICEDIT_GPU_LEASES"
 SHARED_VARIABLE = "UNICEDIT_GPU_SHARED"
+
+_LOG = logging.getLogger(__name__)
 
 # Between two looks at locks that others hold.
 _PAUSE_SECONDS = 0.2
@@ -80,7 +84,7 @@ class Leases:
         """Return the leases that the settings describe; the environment names the folder first."""
         named = os.environ.get(FOLDER_VARIABLE) or settings.leases
         folder = Path(named).expanduser() if named else default_folder()
-        return cls(visible_devices(), folder, settings.wait, holder or _run_of(os.environ))
+        return cls(visible_devices(), folder, settings.wait, holder or _run)
 
     @contextmanager
     def lease(self, count: int = 1, *, shared: bool = False) -> Iterator[Lease]:
@@ -95,7 +99,7 @@ class Leases:
         if not 1 <= count <= len(self.devices):
             raise LeaseError(f"{count} GPUs were asked for; {len(self.devices)} are visible")
         self._prepare_folder()
-        deadline = time.monotonic() + self.wait
+        deadline, told = time.monotonic() + self.wait, False
         while True:
             with ExitStack() as held:
                 taken = self._take(count, shared, held)
@@ -103,7 +107,15 @@ class Leases:
                     yield Lease(tuple(taken), shared)
                     return
             if time.monotonic() >= deadline:
-                raise LeaseError(self._refusal(count))
+                raise LeaseError(
+                    f"{count} of {len(self.devices)} GPUs were not free within {self.wait:g} s; "
+                    f"{self.describe()}. Locks are in {self.folder}"
+                )
+            if not told:
+                _LOG.warning(
+                    "waiting up to %g s for %d GPUs; %s", self.wait, count, self.describe()
+                )
+                told = True
             # Unequal pauses, so that two that collide do not collide for ever.
             time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
 
@@ -146,7 +158,8 @@ class Leases:
             found[device.name] = _notes(self.folder, device)
         return found
 
-    def _refusal(self, count: int) -> str:
+    def describe(self) -> str:
+        """Return who holds what, in words."""
         told = []
         for name, notes in self.holders().items():
             who = " and ".join(
@@ -154,10 +167,7 @@ class Leases:
                 for note in notes
             )
             told.append(f"{name}: {who or 'free'}")
-        return (
-            f"{count} of {len(self.devices)} GPUs were not free within {self.wait:g} s; "
-            f"{'; '.join(told)}. Locks are in {self.folder}"
-        )
+        return "; ".join(told)
 
     def _prepare_folder(self) -> None:
         """Make the folder private, and refuse one that others could have prepared for us."""
@@ -211,9 +221,13 @@ def _is_alive(pid: object) -> bool:
     return Path(f"/proc/{pid}").exists() or not Path("/proc/self").exists()
 
 
-def _run_of(environ: Mapping[str, str]) -> str:
-    """Return the Dagster run that this process executes, where its launcher tells."""
-    return environ.get("DAGSTER_RUN_ID", environ.get("DAGSTER_RUN_JOB_NAME", ""))
+_run = ""
+
+
+def name_run(run: str) -> None:
+    """Tell other processes, from now on, which run this process's leases are for."""
+    global _run  # noqa: PLW0603
+    _run = run
 
 
 _held = ExitStack()

@@ -38,7 +38,11 @@ class Engine(Protocol):
 
 @runtime_checkable
 class ModelEngine(Protocol):
-    """An engine with a place of its own for backends that hold a model or a connection."""
+    """An engine with a place of its own for backends that hold a model or a connection.
+
+    A backend with a method ``load`` holds a model, and travels to that place: it must be picklable
+    while it has not loaded it, and equal ones must pickle to equal bytes.
+    """
 
     def holding(self, backend: object, threads: int) -> Engine:
         """Return what calls this backend, ``threads`` calls at once in each process."""

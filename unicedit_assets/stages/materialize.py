@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from resources.gpu.leases import name_run
 from resources.gpu.usage import Usage, watching
 from resources.project import ProjectResource
 from unicedit_assets.partitions import lake_partition
@@ -27,6 +28,7 @@ def materialize(
         context.log.info(f"{ref}: chunk {finished} of {chunks}")
         progress.tell(ref, finished, chunks)
 
+    name_run(context.run.run_id)
     with watching() as usage:
         committed = project.run(ref, on_chunk)
     if not committed.fresh:
