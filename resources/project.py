@@ -7,8 +7,9 @@ from pathlib import Path
 import dagster as dg
 
 from resources.embedded import embedded_backends
+from resources.ray_engine import RayEngine
 from unicedit_assets.checks.runner import ensure_checked
-from unicedit_assets.pipeline.engine import LocalEngine
+from unicedit_assets.pipeline.engine import Engine, LocalEngine
 from unicedit_assets.pipeline.project import Backends, Project
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stages import STAGES
@@ -35,10 +36,17 @@ def open_project(home: Path, settings: Settings | None = None) -> Project:
         ledger=Ledger(store),
         registry=Registry(store),
         backends=backends,
-        engine=LocalEngine(settings.worker_count()),
+        engine=engine_of(settings),
         stages=STAGES,
         inspect=ensure_checked,
     )
+
+
+def engine_of(settings: Settings) -> Engine:
+    """Return what spreads the work of a partition; nothing is started yet."""
+    if settings.engine == "ray":
+        return RayEngine(settings.ray, settings.worker_count())
+    return LocalEngine(settings.worker_count())
 
 
 def _backends(settings: Settings) -> Backends:

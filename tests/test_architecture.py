@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "storage": {"domain"},
     "pipeline": {"domain", "storage", "published", "settings"},
     "checks": {"domain", "storage", "published", "settings", "pipeline"},
-    "stages": {"pipeline", "partitions", "storage", "domain", "resources", "vlm"},
+    "stages": {"pipeline", "partitions", "pools", "storage", "domain", "resources", "vlm"},
 }
 
 # The one bridge from checks to Dagster; everything else in checks is plain.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import dagster as dg
 
 from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pools import run_tags
 
 
 def job_name(stage: str) -> str:
@@ -20,6 +21,7 @@ JOBS: Mapping[str, dg.UnresolvedAssetJobDefinition] = MappingProxyType(
         stage: dg.define_asset_job(
             job_name(stage),
             selection=dg.AssetSelection.assets(stage),
+            tags=run_tags(stage),
             description=f"Make one partition of {stage} and run its checks.",
         )
         for stage in PIPELINE

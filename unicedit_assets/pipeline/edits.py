@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unicedit_assets.domain import identity, schemas
+from unicedit_assets.domain import codec, identity, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Editor
 from unicedit_assets.pipeline.editing import EditAnswer, EditRequest

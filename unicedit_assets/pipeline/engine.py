@@ -1,4 +1,4 @@
-"""Running a function over rows on this machine: worker processes that outlive one partition.
+"""Running a function over rows: the role, and worker processes that outlive one partition.
 
 Results come in the order of the inputs, so that the output does not depend on the workers.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,6 +36,19 @@ class Engine(Protocol):
     ) -> Iterator[Result]: ...
 
 
+@runtime_checkable
+class ModelEngine(Protocol):
+    """An engine with a place of its own for backends that hold a model or a connection.
+
+    A backend with a method ``load`` holds a model, and travels to that place: it must be picklable
+    while it has not loaded it, and equal ones must pickle to equal bytes.
+    """
+
+    def holding(self, backend: object, threads: int) -> Engine:
+        """Return what calls this backend, ``threads`` calls at once in each process."""
+        ...
+
+
 def _end_with_parent(parent: int) -> None:
     """A killed parent cannot stop its workers, so each worker watches for it."""
     while os.getppid() == parent:
@@ -45,9 +58,13 @@ def _end_with_parent(parent: int) -> None:
 
 def _start_worker(parent: int) -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    prepare_worker()
+
+
+def prepare_worker() -> None:
+    """Let this process be one worker of many: one thread, since the workers are parallel."""
     import cv2
 
-    # One thread a worker: the workers are the parallelism.
     cv2.setNumThreads(1)
 
 

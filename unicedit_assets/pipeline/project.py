@@ -14,7 +14,7 @@ from pathlib import Path
 from unicedit_assets.domain.identity import digest
 from unicedit_assets.domain.quality import Gate
 from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
-from unicedit_assets.pipeline.engine import Engine, ThreadEngine
+from unicedit_assets.pipeline.engine import Engine, ModelEngine, ThreadEngine
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref, Stage
 from unicedit_assets.settings import Settings
@@ -102,9 +102,16 @@ class Project:
         )
 
     def engine_for(self, backend: object) -> Engine:
-        """Return what calls a backend: this process's threads where it asks so, else the engine."""
+        """Return what calls a backend: the engine, or threads where it holds a model.
+
+        The threads are this process's, unless the engine has a place of its own for models.
+        """
         threads = getattr(backend, "concurrency", None)
-        return self.engine if threads is None else ThreadEngine(threads)
+        if threads is None:
+            return self.engine
+        if isinstance(self.engine, ModelEngine):
+            return self.engine.holding(backend, threads)
+        return ThreadEngine(threads)
 
     def find(self, ref: Ref) -> Manifest | None:
         """Return the up-to-date manifest of a partition, or None when it must be made."""

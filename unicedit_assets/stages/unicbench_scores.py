@@ -5,6 +5,7 @@ import dagster as dg
 from resources.project import ProjectResource
 from unicedit_assets.partitions import MODELS_BY_LANGUAGE
 from unicedit_assets.pipeline.stages import STAGES
+from unicedit_assets.pools import POOLS, op_tags
 from unicedit_assets.stages.materialize import OWNERS, materialize
 
 
@@ -14,6 +15,8 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     kinds={"opencv", "parquet"},
     owners=OWNERS,
     code_version=STAGES["unicbench_scores"].code_version,
+    pool=POOLS["unicbench_scores"],
+    op_tags=op_tags("unicbench_scores"),
     description="IF, NC, VQ, RA and overall of each model on photographs "
     "that no release contains; unscored is never zero.",
 )

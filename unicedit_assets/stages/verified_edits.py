@@ -5,6 +5,7 @@ import dagster as dg
 from resources.project import ProjectResource
 from unicedit_assets.partitions import SHARDS_BY_EDITOR
 from unicedit_assets.pipeline.stages import STAGES
+from unicedit_assets.pools import POOLS, op_tags
 from unicedit_assets.stages.materialize import OWNERS, materialize
 
 
@@ -14,6 +15,8 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     kinds={"opencv", "parquet"},
     owners=OWNERS,
     code_version=STAGES["verified_edits"].code_version,
+    pool=POOLS["verified_edits"],
+    op_tags=op_tags("verified_edits"),
     deps=["raw_images", "edits"],
     description="A verdict on each edit from two pictures and the text alone, "
     "and the instruction rewritten to what really changed.",

@@ -1,0 +1,46 @@
+"""Pools of the stages that can need a GPU, and what their runs ask a cluster for.
+
+A pool bounds how many runs of its stages the daemon launches at once, over all machines; leases
+(``resources.gpu``) keep those on one host apart. The embedded profile needs no GPU, so nothing is
+asked of Kubernetes or ECS unless the code location's environment says how many GPUs a run gets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+GPUS_VARIABLE = "UNICEDIT_GPUS_PER_RUN"
+
+EDITS = "gpu_edits"
+VLM = "gpu_vlm"
+
+POOLS: Mapping[str, str] = MappingProxyType(
+    {"instructions": VLM, "edits": EDITS, "verified_edits": VLM, "unicbench_scores": EDITS}
+)
+
+
+def gpu_requests(gpus: int) -> Mapping[str, Any]:
+    """Return tags that ask Kubernetes and ECS for GPUs; each reads its own and no other."""
+    if not gpus:
+        return {}
+    limits = {"nvidia.com/gpu": str(gpus)}
+    return {
+        "dagster-k8s/config": {"container_config": {"resources": {"limits": limits}}},
+        "ecs/container_overrides": {
+            "resourceRequirements": [{"type": "GPU", "value": str(gpus)}],
+        },
+    }
+
+
+def op_tags(stage: str, environ: Mapping[str, str] = os.environ) -> Mapping[str, Any]:
+    """Return the tags of a stage's op, for executors that give each op a pod or task."""
+    return gpu_requests(int(environ.get(GPUS_VARIABLE, 0))) if stage in POOLS else {}
+
+
+def run_tags(stage: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the tags of a stage's job, for launchers that give each run a pod or task."""
+    return {name: json.dumps(value) for name, value in op_tags(stage, environ).items()}
