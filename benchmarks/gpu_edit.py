@@ -174,7 +174,7 @@ def run_one(kind: str, arguments: argparse.Namespace, top: Path) -> dict[str, An
     values |= {"steps": arguments.steps} if arguments.steps else {}
     values |= {} if "plus" in kind else {"batch_size": arguments.batch}
     settings = Settings.model_validate({"editors": {"e": values}}).editors["e"]
-    diffusion.load_pipeline = lambda chosen: loaded(kind, chosen)
+    diffusion.load_pipeline = lambda chosen, device: loaded(kind, chosen)
     editor = editor_from(kind, settings)  # type: ignore[arg-type]
     project = made_ready(top / f"lake-{kind}", arguments.images, 8, flat=False)
     torch.cuda.reset_peak_memory_stats()

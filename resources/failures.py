@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.pipeline.engine import WorkerDiedError
 from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError
 from unicedit_assets.pipeline.registry import RegistryError
@@ -15,6 +16,7 @@ from unicedit_assets.settings import SettingsError
 from unicedit_assets.storage.blobs import StorageError
 
 EXPECTED = (
+    BackendDownError,
     BlockedInputError,
     MissingInputError,
     RegistryError,

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from resources.embedded import embedded_backends
+from resources.neural import neural_backends
 from resources.ray_engine import RayEngine
 from unicedit_assets.checks.runner import ensure_checked
 from unicedit_assets.pipeline.engine import Engine, LocalEngine
@@ -17,7 +18,7 @@ from unicedit_assets.settings import HOME_VARIABLE, Settings, SettingsError
 from unicedit_assets.storage.blobs import open_store
 from unicedit_assets.storage.ledger import Ledger
 
-BACKENDS = {"embedded": embedded_backends}
+BACKENDS = {"embedded": embedded_backends, "neural": neural_backends}
 
 
 def open_project(home: Path, settings: Settings | None = None) -> Project:

@@ -9,11 +9,14 @@ from resources.editors.endpoint import RemoteEditor
 from unicedit_assets.domain.roles import Editor
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.settings.editors import DiffusionEditor, EndpointEditor, FluxKontextEditor
+from unicedit_assets.settings.gpu import GpuSettings
 
 _NEURAL = ("torch", "diffusers", "transformers", "accelerate", "peft")
 
 
-def editor_from(name: str, settings: DiffusionEditor | EndpointEditor) -> Editor:
+def editor_from(
+    name: str, settings: DiffusionEditor | EndpointEditor, gpu: GpuSettings | None = None
+) -> Editor:
     """Return the editor that ``[editors.NAME]`` describes; a model is loaded at its first edit.
 
     Raises:
@@ -30,7 +33,7 @@ def editor_from(name: str, settings: DiffusionEditor | EndpointEditor) -> Editor
     guided = settings.true_cfg_scale > 1
     if isinstance(settings, FluxKontextEditor) and guided and settings.cache != "none":
         raise SettingsError(f"{where}: cache = {settings.cache!r} needs true_cfg_scale = 1 here")
-    return DiffusersEditor(name, settings)
+    return DiffusersEditor(name, settings, gpu or GpuSettings())
 
 
 def _require(where: str, extra: str, packages: tuple[str, ...]) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from resources.editors.fitting import fitted, to_pixels
-from resources.editors.pipelines import device_of, load_pipeline, run_pipeline
+from resources.editors.pipelines import load_pipeline, run_pipeline
 from resources.editors.weights import weights_version
+from resources.gpu import LeaseError, held_device
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import (
     BackendDownError,
@@ -27,6 +28,7 @@ from unicedit_assets.domain.roles import (
 )
 from unicedit_assets.settings.editors import DiffusionEditor
 from unicedit_assets.settings.fields import identity_of
+from unicedit_assets.settings.gpu import GpuSettings
 
 # Raised when this code gives other pixels for the same settings.
 CODE_VERSION = 1
@@ -61,8 +63,13 @@ class DiffusersEditor:
 
     name: str
     settings: DiffusionEditor
+    gpu: GpuSettings = field(default_factory=GpuSettings)
 
     concurrency = 1
+
+    def __getstate__(self) -> Mapping[str, object]:
+        """Travel without what was computed, so that equal editors are equal bytes."""
+        return {"name": self.name, "settings": self.settings, "gpu": self.gpu}
 
     @property
     def batch(self) -> int:
@@ -151,9 +158,12 @@ class DiffusersEditor:
         return [_checked(sample, picture) for sample, picture in pairs], ""
 
     def _pipeline(self) -> Any:
-        key = digest(self.identity, device_of(self.settings), self.settings.offload)
         try:
-            return hold(key, lambda: load_pipeline(self.settings))
+            device = held_device(self.settings.device, self.gpu)
+            key = digest(self.identity, device, self.settings.offload)
+            return hold(key, lambda: load_pipeline(self.settings, device))
+        except LeaseError as error:
+            raise BackendDownError(f"editors.{self.name}: {error}") from error
         except Exception as error:
             raise BackendDownError(
                 f"editors.{self.name}: the model cannot be loaded: {type(error).__name__}: {error}"

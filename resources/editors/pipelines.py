@@ -40,17 +40,8 @@ _RULE_TURNS = 8
 SizeRule = Callable[[int, float], tuple[Any, ...]]
 
 
-def device_of(settings: DiffusionEditor) -> str:
-    """Return the device that the settings mean on this machine."""
-    import torch
-
-    if settings.device != "auto":
-        return settings.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def load_pipeline(settings: DiffusionEditor) -> Any:
-    """Load a pipeline onto its device: safetensors only, no code from the model's folder.
+def load_pipeline(settings: DiffusionEditor, device: str) -> Any:
+    """Load a pipeline onto a device: safetensors only, no code from the model's folder.
 
     Raises:
         Exception: whatever the libraries raise when a model cannot be loaded.
@@ -73,7 +64,7 @@ def load_pipeline(settings: DiffusionEditor) -> Any:
     if settings.lora:
         _fuse(pipeline, settings.lora, settings.offline)
     _set_up(pipeline, settings)
-    _place(pipeline, settings)
+    _place(pipeline, settings, device)
     if settings.compile:
         pipeline.transformer.compile_repeated_blocks(fullgraph=True)
     return pipeline
@@ -139,10 +130,9 @@ def _enable_cache(pipeline: Any, settings: DiffusionEditor) -> None:
         transformer.forward = named
 
 
-def _place(pipeline: Any, settings: DiffusionEditor) -> None:
+def _place(pipeline: Any, settings: DiffusionEditor, device: str) -> None:
     import torch
 
-    device = device_of(settings)
     if settings.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif settings.offload == "group":

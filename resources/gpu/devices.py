@@ -27,11 +27,13 @@ class Device:
     Attributes:
         name: what this process calls it, such as ``cuda:1``.
         key: what every process of the host calls it; a file name.
+        selector: what CUDA_VISIBLE_DEVICES calls it: its UUID, else its index on the host.
         handle: its NVML handle; None without NVML.
     """
 
     name: str
     key: str
+    selector: str = ""
     handle: Any = None
 
 
@@ -47,6 +49,10 @@ class _Physical:
     def key(self) -> str:
         return re.sub(r"[^0-9A-Za-z-]", "_", self.uuid) if self.uuid else f"index-{self.index}"
 
+    @property
+    def selector(self) -> str:
+        return self.uuid or str(self.index)
+
 
 def visible_devices(environ: Mapping[str, str] | None = None) -> tuple[Device, ...]:
     """Return the GPUs that this process may use, in the order of their CUDA names.
@@ -60,7 +66,9 @@ def visible_devices(environ: Mapping[str, str] | None = None) -> tuple[Device, .
     physical = _fake(environ) or _by_nvml() or _by_torch(chosen)
     if chosen is not None:
         physical = _chosen(physical, chosen)
-    return tuple(Device(f"cuda:{n}", each.key, each.handle) for n, each in enumerate(physical))
+    return tuple(
+        Device(f"cuda:{n}", each.key, each.selector, each.handle) for n, each in enumerate(physical)
+    )
 
 
 def _chosen(physical: list[_Physical], chosen: str) -> list[_Physical]:

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.gpu.devices import Device, visible_devices
+from resources.gpu.devices import VISIBLE_VARIABLE, Device, visible_devices
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.settings.gpu import GpuSettings
 
@@ -232,7 +232,7 @@ def name_run(run: str) -> None:
 
 _held = ExitStack()
 _held_lock = threading.Lock()
-_held_devices: dict[str, Lease] = {}
+_held_devices: dict[str, Device] = {}
 
 
 def held_device(device: str, settings: GpuSettings) -> str:
@@ -261,15 +261,52 @@ def held_device(device: str, settings: GpuSettings) -> str:
             if each.key in _held_devices:
                 return each.name
         chosen = Leases(wanted, leases.folder, leases.wait, leases.holder)
-        shared = settings.shared or os.environ.get(SHARED_VARIABLE) == "1"
-        lease = _held.enter_context(chosen.lease(1, shared=shared))
-        _held_devices[lease.devices[0].key] = lease
+        lease = _held.enter_context(chosen.lease(1, shared=is_shared(settings)))
+        _held_devices[lease.devices[0].key] = lease.devices[0]
         return lease.names[0]
+
+
+@contextmanager
+def only_held_visible(count: int, settings: GpuSettings) -> Iterator[None]:
+    """Lease ``count`` GPUs until the process ends; processes started inside see only those.
+
+    Without any GPU it does nothing.
+
+    Raises:
+        LeaseError: there are fewer GPUs, or they were not free in time.
+    """
+    leases = Leases.of(settings)
+    if not leases.devices:
+        yield
+        return
+    with _held_lock:
+        mine = [each for each in leases.devices if each.key in _held_devices][:count]
+        others = tuple(each for each in leases.devices if each.key not in _held_devices)
+        missing = count - len(mine)
+        if missing:
+            chosen = Leases(others, leases.folder, leases.wait, leases.holder)
+            lease = _held.enter_context(chosen.lease(missing, shared=is_shared(settings)))
+            _held_devices.update({each.key: each for each in lease.devices})
+            mine += lease.devices
+    before = os.environ.get(VISIBLE_VARIABLE)
+    os.environ[VISIBLE_VARIABLE] = ",".join(each.selector for each in mine)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VISIBLE_VARIABLE]
+        else:
+            os.environ[VISIBLE_VARIABLE] = before
+
+
+def is_shared(settings: GpuSettings) -> bool:
+    """Tell whether settings or environment let runs share a GPU."""
+    return settings.shared or os.environ.get(SHARED_VARIABLE) == "1"
 
 
 def held_devices() -> tuple[Device, ...]:
     """Return the devices that this process holds."""
-    return tuple(device for lease in _held_devices.values() for device in lease.devices)
+    return tuple(_held_devices.values())
 
 
 def release_held() -> None:

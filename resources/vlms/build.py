@@ -11,6 +11,7 @@ from resources.vlms.endpoint import EndpointVlm
 from resources.vlms.front import FrontedVlm
 from resources.vlms.replies import ReplyFolder
 from unicedit_assets.settings import SettingsError
+from unicedit_assets.settings.gpu import GpuSettings
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm, VlmModel
 from unicedit_assets.vlm.roles import Vlm
 
@@ -22,17 +23,18 @@ _NEEDS = {"openai": ("openai", "openai"), "vllm": ("vllm", "vllm")}
 _NEEDS["transformers"] = ("transformers", "neural")
 
 
-def vlm_from(name: str, settings: VlmModel) -> Vlm:
+def vlm_from(name: str, settings: VlmModel, gpu: GpuSettings | None = None) -> Vlm:
     """Return the model that ``[vlms.NAME]`` describes; the same settings share one in a process.
 
     Raises:
         SettingsError: a package is missing, or a hub id comes without a revision.
     """
     _require(name, settings)
-    key = (name, settings.model_dump_json())
+    gpu = gpu or GpuSettings()
+    key = (name, settings.model_dump_json() + gpu.model_dump_json())
     with _LOCK:
         if key not in _BUILT:
-            _BUILT[key] = _build(name, settings)
+            _BUILT[key] = _build(name, settings, gpu)
         return _BUILT[key]
 
 
@@ -48,20 +50,20 @@ def _require(name: str, settings: VlmModel) -> None:
         weights_version(f"vlms.{name}.model", settings.model, settings.revision)
 
 
-def _build(name: str, settings: VlmModel) -> Vlm:
+def _build(name: str, settings: VlmModel, gpu: GpuSettings) -> Vlm:
     replies = None
     if settings.cache:
         replies = ReplyFolder(Path(settings.cache).expanduser(), settings.cache_bytes)
-    return FrontedVlm(name, _backend(settings), settings.max_pixels, replies)
+    return FrontedVlm(name, _backend(settings, gpu), settings.max_pixels, replies)
 
 
-def _backend(settings: VlmModel) -> Vlm:
+def _backend(settings: VlmModel, gpu: GpuSettings) -> Vlm:
     if isinstance(settings, VllmVlm):
         from resources.vlms.in_vllm import InVllm
 
-        return InVllm(settings)
+        return InVllm(settings, gpu)
     if isinstance(settings, TransformersVlm):
         from resources.vlms.in_transformers import InTransformers
 
-        return InTransformers(settings)
+        return InTransformers(settings, gpu)
     return EndpointVlm(settings)

@@ -15,10 +15,12 @@ from typing import Any
 from PIL import Image
 
 from resources.editors.weights import weights_version
+from resources.gpu import held_device
 from resources.vlms.in_vllm import chat_text
 from resources.vlms.replying import unfinished
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import BackendDownError
+from unicedit_assets.settings.gpu import GpuSettings
 from unicedit_assets.settings.vlms import TransformersVlm
 from unicedit_assets.vlm.parsing import Token, weighed
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
@@ -40,8 +42,9 @@ class InTransformers:
 
     concurrency = 1
 
-    def __init__(self, settings: TransformersVlm) -> None:
+    def __init__(self, settings: TransformersVlm, gpu: GpuSettings | None = None) -> None:
         self._settings = settings
+        self._gpu = gpu or GpuSettings()
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
 
@@ -78,15 +81,12 @@ class InTransformers:
             self._loaded = None
 
     def _load(self) -> _Loaded:
-        import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         settings = self._settings
         source = {"revision": settings.revision or None, "trust_remote_code": False}
-        device = settings.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
+            device = held_device(settings.device, self._gpu)
             processor = AutoProcessor.from_pretrained(settings.model, **source)
             model = AutoModelForImageTextToText.from_pretrained(
                 settings.model, dtype=settings.dtype, use_safetensors=True, **source

@@ -14,11 +14,13 @@ from typing import Any
 from PIL import Image
 
 from resources.editors.weights import weights_version
+from resources.gpu import only_held_visible
 from resources.vlms.guardian import Guardian, descendants, guard_new
 from resources.vlms.loop import BackgroundLoop
 from resources.vlms.replying import failure_of, unfinished
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import BackendDownError
+from unicedit_assets.settings.gpu import GpuSettings
 from unicedit_assets.settings.vlms import VllmVlm
 from unicedit_assets.vlm.parsing import Token, weighed
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
@@ -42,8 +44,9 @@ class InVllm:
     Each question is a request of its own, so one that is too long fails alone.
     """
 
-    def __init__(self, settings: VllmVlm) -> None:
+    def __init__(self, settings: VllmVlm, gpu: GpuSettings | None = None) -> None:
         self._settings = settings
+        self._gpu = gpu or GpuSettings()
         self._lock = threading.Lock()
         self._loop: BackgroundLoop | None = None
         self._running: _Running | None = None
@@ -95,7 +98,9 @@ class InVllm:
 
             revision = self._settings.revision or None
             processor = AutoProcessor.from_pretrained(self._settings.model, revision=revision)
-            engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments()))
+            # The engine is a process of its own and sees only the devices that are leased for it.
+            with only_held_visible(self._settings.tensor_parallel, self._gpu):
+                engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments()))
         except Exception as error:
             raise BackendDownError(f"vLLM cannot load {self._settings.model}: {error}") from error
         slots = asyncio.Semaphore(self._settings.concurrency)

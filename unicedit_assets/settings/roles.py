@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from unicedit_assets.settings.fields import runtime
+from unicedit_assets.settings.fields import identity, runtime
 
 EMBEDDED = "embedded"
 
@@ -12,7 +12,7 @@ EMBEDDED = "embedded"
 class RolesSettings(BaseModel):
     """Role -> name of a ``[vlms.NAME]``, or ``embedded``.
 
-    All are runtime here: what a role's player is enters the fingerprints through its identity.
+    The names are runtime: what a role's player is enters the fingerprints through its identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,5 +20,8 @@ class RolesSettings(BaseModel):
     instructor: str = runtime(EMBEDDED, "Who writes instructions: a VLM's name, or `embedded`.")
     verifiers: dict[str, str] = runtime(
         {}, "Verifier version -> VLM's name; the embedded versions are always there."
+    )
+    entailment: bool = identity(
+        False, "Whether a second question checks a rewritten text against the differences found."
     )
     judge: str = runtime(EMBEDDED, "Who judges UnicBench: a VLM's name, or `embedded`.")

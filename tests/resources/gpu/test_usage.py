@@ -37,7 +37,7 @@ class FakeNvml:
 
 def test_peak_memory_and_mean_utilisation_are_seen() -> None:
     library = FakeNvml()
-    seen = (Device("cuda:0", "a", 1), Device("cuda:1", "b", 9), Device("cuda:2", "c", None))
+    seen = (Device("cuda:0", "a", "", 1), Device("cuda:1", "b", "", 9), Device("cuda:2", "c"))
     with watching(0.01, library, lambda: seen) as usage:
         while library.samples < 4:
             time.sleep(0.01)
