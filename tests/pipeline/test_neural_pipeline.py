@@ -57,6 +57,9 @@ verifier = "eyes-1"
 
 [instructions]
 per_image = 3
+
+[unicbench_scores]
+per_image = 1
 """
 
 
@@ -70,7 +73,7 @@ def told(*words: str) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     home = tmp_path_factory.mktemp("neural")
     (home / "photographs").mkdir()
-    for seed in range(3):
+    for seed in range(4):
         Image.fromarray(photograph(seed)).save(home / "photographs" / f"{seed}.png")
     editor, eyes = save_tiny("flux-kontext", home / "editor"), save_tiny_vlm(home / "eyes")
     (home / "unicedit.toml").write_text(SETTINGS.format(editor=editor, eyes=eyes))
@@ -89,7 +92,7 @@ def test_every_unit_is_accounted_for(project: Project) -> None:
             counts = project.require(ref).counts
             assert counts.inputs == counts.accepted + counts.rejected + counts.failed
     (edits,) = [project.require(ref).counts for ref in project.refs("edits")]
-    assert edits.inputs == 2 * 3
+    assert edits.inputs == 3 * 3
     assert edits.accepted > 0
 
 
@@ -111,9 +114,12 @@ def test_unreadable_replies_are_rejects_and_unscored_samples_never_zeros(project
     verdicts = project.require(ref).counts
     assert verdicts.inputs == edits
     assert verdicts.accepted == 0
-    assert set(verdicts.reasons) <= {"unparseable", "no_edit"}
+    assert set(verdicts.reasons) <= {"unparseable", "verifier_failed", "no_edit"}
+    rejects = project.ledger.read(project.require(ref), schemas.REJECTS, ["detail"])
+    assert all(rejects["detail"].to_pylist())
     for scores in project.refs("unicbench_scores"):
         manifest = project.require(scores)
+        assert manifest.counts.inputs > 0
         assert manifest.counts.accepted == 0
         assert manifest.counts.reasons == {"unscored": manifest.counts.inputs}
 

@@ -53,12 +53,14 @@ def _materialize(
 
 def usage_since(before: Mapping[tuple[str, str], float]) -> dict[str, dg.MetadataValue]:
     """Return what this run asked of vision-language models, and what that cost."""
-    return {name: dg.MetadataValue.float(number) for name, number in USAGE.since(before).items()}
+    return {
+        name: dg.MetadataValue.float(float(number)) for name, number in USAGE.since(before).items()
+    }
 
 
 def measured(usage: Usage) -> dict[str, dg.MetadataValue]:
     """Return what was seen of the GPUs while the partition was made."""
-    return {name: dg.MetadataValue.float(value) for name, value in usage.figures().items()}
+    return {name: dg.MetadataValue.float(float(value)) for name, value in usage.figures().items()}
 
 
 def metadata_of(project: Project, committed: Committed) -> dict[str, dg.MetadataValue]:
