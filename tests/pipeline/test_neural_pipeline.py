@@ -13,8 +13,6 @@ from collections.abc import Iterator
 import pytest
 from photographs import photograph
 from PIL import Image
-from tiny_editors import save_tiny
-from tiny_vlm import save_tiny_vlm
 from typer.testing import CliRunner
 
 from resources.project import open_project
@@ -71,6 +69,10 @@ def told(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    # They need the extras, and this module is collected without them too.
+    from tiny_editors import save_tiny
+    from tiny_vlm import save_tiny_vlm
+
     home = tmp_path_factory.mktemp("neural")
     (home / "photographs").mkdir()
     for seed in range(4):
