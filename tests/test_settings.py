@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from unicedit_assets.settings import (
     SettingsError,
     StageSettings,
     settings_text,
+    tables,
 )
 
 
@@ -208,7 +210,21 @@ def test_the_written_file_is_read_back_and_shows_every_field(tmp_path: Path) -> 
     assert settings.raw_images.licence == 'CC "0"'
     assert settings.edits.faults.rate == 0.5
     for name in dotted("identity") | dotted("runtime"):
-        assert f"{name.rpartition('.')[2]} = " in text
+        field = name.rpartition(".")[2]
+        assert f"{field} = " in text or f"[{field}]" in text
+
+
+def test_each_kind_of_editor_and_model_can_be_copied_out_of_what_is_shown() -> None:
+    for family in ("editors", "vlms"):
+        for number, text in enumerate(tables()[family].split("\n\n")):
+            filled = text.replace("NAME", f"n{number}")
+            for field, value in {"model": "m", "base_url": "http://127.0.0.1:1/v1"}.items():
+                filled = filled.replace(f"{field} =  # must be given", f'{field} = "{value}"')
+            assert "must be given" not in filled
+            (made,) = getattr(Settings.model_validate(tomllib.loads(filled)), family).values()
+            named = [line for line in text.splitlines() if line.removeprefix("# ")[:1].islower()]
+            for field in type(made).model_fields:
+                assert any(line.removeprefix("# ").startswith(f"{field} =") for line in named)
 
 
 def test_the_defaults_in_the_file_are_the_defaults(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def capped(pixels: Pixels, max_pixels: int) -> Pixels:
 def picture_hash(pixels: Pixels) -> str:
     """Return a hash of a picture's size and pixels."""
     seen = hashlib.sha256(repr(pixels.shape).encode())
-    seen.update(np.ascontiguousarray(pixels))
+    seen.update(pixels.tobytes())
     return seen.hexdigest()
 
 
@@ -46,4 +46,4 @@ def data_url(pixels: Pixels) -> str:
     done, png = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _PNG)
     if not done:
         raise ValueError("the picture cannot be encoded")
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode("ascii")

@@ -40,10 +40,8 @@ def answer_of(payload: object, weigh: Sequence[str]) -> Answer:
         message, finish = choice["message"], choice.get("finish_reason")
         text, refusal = message.get("content"), message.get("refusal")
         usage = payload.get("usage") or {}  # type: ignore[attr-defined]
-        counted = {
-            "tokens_in": int(usage.get("prompt_tokens") or 0),
-            "tokens_out": int(usage.get("completion_tokens") or 0),
-        }
+        tokens_in = int(usage.get("prompt_tokens") or 0)
+        tokens_out = int(usage.get("completion_tokens") or 0)
         tokens = [
             Token(str(token["token"]), float(token["logprob"]))
             for token in (choice.get("logprobs") or {}).get("content") or ()
@@ -55,7 +53,8 @@ def answer_of(payload: object, weigh: Sequence[str]) -> Answer:
         text=text,
         failure=unfinished(finish, text, refusal if isinstance(refusal, str) else ""),
         probabilities=weighed(tokens, weigh),
-        **counted,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
     )
 
 

@@ -205,6 +205,26 @@ def promote_verifier(
 
 
 @app.command()
+def settings(
+    table: Annotated[
+        str | None, typer.Argument(help="A table, such as edits, editors or vlms; none: all.")
+    ] = None,
+) -> None:
+    """Show what `unicedit.toml` can hold: every field with its meaning and default, to copy.
+
+    `editors` and `vlms` show one table for each kind; give each a NAME of your own.
+    """
+    from unicedit_assets.settings import tables
+
+    known = tables()
+    if table is not None and table not in known:
+        raise typer.BadParameter(f"no table {table!r}; there are: {', '.join(known)}")
+    shown = known.values() if table is None else [known[table]]
+    # Plain, so that it can be redirected into a file.
+    typer.echo("\n\n".join(shown))
+
+
+@app.command()
 def truth(
     seed: Annotated[int, typer.Option(help="Decides photographs, instructions and faults.")] = 1,
     edits: Annotated[int, typer.Option(min=1, help="Edits to plant and judge.")] = 2000,

@@ -7,7 +7,7 @@ Each field is *identity* (it can change what a stage produces, so it enters the 
 from unicedit_assets.settings.fields import SettingsError, StageSettings
 from unicedit_assets.settings.project import HOME_VARIABLE, SETTINGS_FILE, Settings
 from unicedit_assets.settings.stages import RawImagesSettings
-from unicedit_assets.settings.text import settings_text
+from unicedit_assets.settings.text import settings_text, tables
 
 __all__ = [
     "HOME_VARIABLE",
@@ -17,4 +17,5 @@ __all__ = [
     "SettingsError",
     "StageSettings",
     "settings_text",
+    "tables",
 ]

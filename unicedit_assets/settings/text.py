@@ -1,14 +1,23 @@
-"""``unicedit.toml`` as it is written for a new project: every field with its meaning."""
+"""``unicedit.toml`` as it is written for a new project, and the tables that it can hold besides."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from unicedit_assets.settings.fields import StageSettings
+from unicedit_assets.settings.editors import EditorModel
 from unicedit_assets.settings.project import Settings
+from unicedit_assets.settings.vlms import VlmModel
+
+# Tables of which there may be any number, by what their KIND may be.
+_NAMED: Mapping[str, tuple[type[BaseModel], ...]] = {
+    "editors": get_args(get_args(EditorModel)[0]),
+    "vlms": get_args(get_args(VlmModel)[0]),
+}
 
 
 def settings_text(changed: Mapping[str, object]) -> str:
@@ -19,30 +28,56 @@ def settings_text(changed: Mapping[str, object]) -> str:
     """
     lines = [
         "# Settings of this UnicEdit project. Lines that start with '#' show the defaults.",
+        "# Editors and vision-language models are tables of their own: `unicedit settings editors`",
+        "# and `unicedit settings vlms` show what they can hold.",
         "",
     ]
-    lines += _field_lines(Settings(), "", changed)
+    lines += _field_lines(Settings, "", changed)
     for name in Settings.model_fields:
         part = getattr(Settings(), name)
-        if isinstance(part, StageSettings):
-            lines += ["", f"[{name}]", *_field_lines(part, f"{name}.", changed)]
+        if isinstance(part, BaseModel):
+            lines += ["", f"[{name}]", *_field_lines(type(part), f"{name}.", changed)]
     return "\n".join(lines) + "\n"
 
 
-def _field_lines(model: BaseModel, prefix: str, changed: Mapping[str, object]) -> list[str]:
+def tables() -> Mapping[str, str]:
+    """Return every table that ``unicedit.toml`` can hold, by name, each as TOML to copy."""
+    found = {
+        name: "\n".join([f"[{name}]", *_field_lines(type(part), f"{name}.", {})])
+        for name in Settings.model_fields
+        if isinstance(part := getattr(Settings(), name), BaseModel)
+    }
+    return {**found, **{family: "\n\n".join(_kinds(family)) for family in _NAMED}}
+
+
+def _kinds(family: str) -> Iterator[str]:
+    """Yield one table a kind, what must be given first."""
+    for model in _NAMED[family]:
+        purpose = " ".join((model.__doc__ or "").split())
+        lines = _field_lines(model, "", {})
+        kind = f'kind = "{model.model_fields["kind"].default}"'
+        told = lines.index(f"# {kind}")
+        del lines[told - 1 : told + 1]
+        yield "\n".join([f"# {purpose}", f"[{family}.NAME]", kind, *lines])
+
+
+def _field_lines(model: type[BaseModel], prefix: str, changed: Mapping[str, object]) -> list[str]:
     lines = []
-    for name, info in type(model).model_fields.items():
-        value = getattr(model, name)
-        if isinstance(value, StageSettings):
+    for name, info in model.model_fields.items():
+        value = info.get_default(call_default_factory=True)
+        if isinstance(value, BaseModel) and model is Settings:
             continue
-        lines.append(f"# {info.description}")
-        if value is None and f"{prefix}{name}" not in changed:
-            lines.append(f"# {name} =  # none")
-        elif f"{prefix}{name}" in changed:
-            lines.append(f"{name} = {_toml(changed[f'{prefix}{name}'])}")
-        else:
-            lines.append(f"# {name} = {_toml(value)}")
+        lines += [f"# {info.description}", _value_line(name, info, changed.get(f"{prefix}{name}"))]
     return lines
+
+
+def _value_line(name: str, info: FieldInfo, chosen: object) -> str:
+    if chosen is not None:
+        return f"{name} = {_toml(chosen)}"
+    if info.is_required():
+        return f"{name} =  # must be given"
+    default = info.get_default(call_default_factory=True)
+    return f"# {name} =  # none" if default is None else f"# {name} = {_toml(default)}"
 
 
 def _toml(value: object) -> str:
