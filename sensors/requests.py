@@ -10,7 +10,8 @@ from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 
 TARGET_TAG = "unicedit/target"
-_FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_IN_VAIN = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_FINISHED = (dg.DagsterRunStatus.SUCCESS, *_IN_VAIN)
 
 # A partition that failed this often under the same settings waits for a person.
 MAX_ATTEMPTS = 3
@@ -21,8 +22,9 @@ def requests_for(
 ) -> Iterator[dg.RunRequest]:
     """Yield at most ``limit`` run requests for partitions that are not under way.
 
-    The run key carries the fingerprint and the attempt: Dagster deduplicates run keys for good, so
-    a failed run could otherwise never be asked for again.
+    The run key carries the fingerprint and the number of runs before: Dagster deduplicates run keys
+    for good, so what failed, or was made and then rotted, could otherwise never be asked for again.
+    Only runs that made nothing count as attempts.
     """
     asked = 0
     for ref in refs:
@@ -30,7 +32,8 @@ def requests_for(
             return
         target = f"{ref}@{project.spec(ref).fingerprint}"
         runs = instance.get_runs(dg.RunsFilter(tags={TARGET_TAG: target}))
-        if any(run.status not in _FINISHED for run in runs) or len(runs) >= MAX_ATTEMPTS:
+        failures = sum(run.status in _IN_VAIN for run in runs)
+        if any(run.status not in _FINISHED for run in runs) or failures >= MAX_ATTEMPTS:
             continue
         asked += 1
         yield dg.RunRequest(

@@ -93,6 +93,17 @@ def test_a_failed_run_is_asked_for_again_a_few_times(world: World) -> None:
     assert [request.partition_key for request in asked(world)] == ["classical|s00001"]
 
 
+def test_what_was_made_and_is_gone_again_is_asked_for_however_often(world: World) -> None:
+    promote(world, "scripted-2")
+    keys = set()
+    for _ in range(MAX_ATTEMPTS + 1):
+        request = asked(world)[0]
+        assert request.partition_key == "classical|s00000"
+        keys.add(request.run_key)
+        record(world, request, dg.DagsterRunStatus.SUCCESS)
+    assert len(keys) == MAX_ATTEMPTS + 1
+
+
 def test_another_promotion_begins_a_new_count(world: World) -> None:
     promote(world, "scripted-2")
     for _ in range(MAX_ATTEMPTS):
