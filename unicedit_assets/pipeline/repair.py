@@ -34,7 +34,7 @@ def partitions(project: Project) -> list[Ref]:
 
 
 def examine_all(project: Project, refs: Iterable[Ref]) -> Iterator[Examined]:
-    """Read every byte of the current partitions and yield each with its damage, in order.
+    """Read every byte of the current partitions, unfinished ones too, and yield each in order.
 
     Raises:
         StorageError: the lake cannot be reached; see ``storage.repair.examine``.
@@ -54,10 +54,12 @@ def examine_all(project: Project, refs: Iterable[Ref]) -> Iterator[Examined]:
 def quarantine(project: Project, found: Iterable[Examined]) -> str:
     """Set damaged partitions aside and return the folder, below the lake, that they are in.
 
-    Each is looked at once more first: another repair may have been here meanwhile.
+    Each is looked at once more, just before it moves: another repair, or a run that made it again,
+    may have been here meanwhile.
     """
     when = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    for examined in list(examine_all(project, [each.ref for each in found])):
+    for ref in [each.ref for each in found]:
+        (examined,) = examine_all(project, [ref])
         if examined.damage.blobs:
             set_aside(project.ledger.store, examined.damage, when)
     return f"quarantine/{when}"

@@ -310,10 +310,13 @@ class Ledger:
         return self._checks(manifest.folder)
 
     def _checks(self, folder: str) -> list[CheckRecord]:
-        return [
-            CheckRecord.from_bytes(self.store.read(key), key)
-            for key in self.store.keys(f"{folder}/checks")
-        ]
+        found = []
+        for key in self.store.keys(f"{folder}/checks"):
+            try:
+                found.append(CheckRecord.from_bytes(self.store.read(key), key))
+            except MissingBlob:  # a repair has just set it aside
+                continue
+        return found
 
     def blocked(self, manifest: Manifest) -> list[str]:
         """Return the names of the blocking checks that this partition failed."""

@@ -7,7 +7,7 @@ serialise to canonical JSON, so that equal contents give equal bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Annotated, Self
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from unicedit_assets.domain.identity import canonical
 from unicedit_assets.domain.reasons import Outcome, Reason, outcome_of
 from unicedit_assets.storage.blobs import StorageError
+from unicedit_assets.storage.contents import joined
 
 Natural = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -58,8 +59,8 @@ class Part(Record):
         sha256: the hash of the whole file.
         footer_sha256: the hash of its metadata, so that a reader of a few columns can trust where
             they are without reading the images between them.
-        content_sha256: the hash of what it says, timings left out; None where it has no timings,
-            so that the file's own hash says the same.
+        content_sha256: the digest of its rows, timings left out (see ``contents``); None in a lake
+            of before it was always recorded.
     """
 
     key: str
@@ -68,11 +69,6 @@ class Part(Record):
     sha256: Sha256
     footer_sha256: Sha256
     content_sha256: Sha256 | None = None
-
-    @property
-    def content(self) -> str:
-        """Identity of what the part says: equal for parts that differ in timings only."""
-        return self.content_sha256 or self.sha256
 
 
 class Counts(Record):
@@ -158,11 +154,14 @@ class Manifest(Record):
         return folder_of(self.stage, self.partition, self.fingerprint)
 
     def says_the_same_as(self, other: Manifest) -> bool:
-        """Tell whether both hold the same contents; timings and file names do not count."""
+        """Tell whether both hold the same rows in the same order.
+
+        Timings do not count, nor do files: their names, their bytes, and where chunks begin.
+        """
         return self._says() == other._says()
 
     def _says(self) -> tuple[object, ...]:
-        tables = {name: [part.content for part in parts] for name, parts in self.tables.items()}
+        tables = {name: _content(parts) for name, parts in self.tables.items()}
         return tables, self.counts, self.extra
 
     def rows(self, table: str = "rows") -> int:
@@ -177,6 +176,14 @@ class CheckRecord(Record):
     passed: bool
     blocking: bool
     summary: JsonValue = None
+
+
+def _content(parts: Sequence[Part]) -> object:
+    """Return what parts say one after the other; files without a content digest say their bytes."""
+    digests = [(part.rows, part.content_sha256) for part in parts if part.content_sha256]
+    if len(digests) < len(parts):
+        return [part.sha256 for part in parts]
+    return joined(digests)
 
 
 def folder_of(stage: str, partition: str, fingerprint: str) -> str:

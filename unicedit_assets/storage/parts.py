@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unicedit_assets.storage.blobs import BlobStore, MissingBlob, StorageError
+from unicedit_assets.storage.contents import content_digest
 from unicedit_assets.storage.manifests import Part
 
 IMAGE_SUFFIXES = ("image", "bytes")
 ROW_GROUP_BYTES = 16 << 20
-TIMINGS = frozenset({"seconds"})
-"""Columns that differ from run to run and say nothing about the row."""
 
 _MAGIC = b"PAR1"
 _TAIL = 8  # the footer's length and the magic number end every Parquet file
@@ -43,7 +42,7 @@ class Encoded:
     rows: int
     sha256: str
     footer_sha256: str
-    content_sha256: str | None = None
+    content_sha256: str
 
     def part(self, key: str) -> Part:
         """Return the record of this file under ``key``."""
@@ -88,21 +87,8 @@ def encode(table: pa.Table) -> Encoded:
         rows=table.num_rows,
         sha256=hashlib.sha256(data).hexdigest(),
         footer_sha256=hashlib.sha256(_footer(io.BytesIO(data), len(data))).hexdigest(),
-        content_sha256=_content(table),
+        content_sha256=content_digest(table),
     )
-
-
-def _content(table: pa.Table) -> str | None:
-    """Return the hash of a table without its timings; None when it has none."""
-    timings = [name for name in table.column_names if name in TIMINGS]
-    if not timings:
-        return None
-    hashed = hashlib.sha256()
-    rest = table.drop_columns(timings).combine_chunks()
-    with pa.ipc.new_stream(sink := pa.BufferOutputStream(), rest.schema) as stream:
-        stream.write_table(rest)
-    hashed.update(sink.getvalue())
-    return hashed.hexdigest()
 
 
 def read_part(store: BlobStore, part: Part, columns: Sequence[str] | None) -> pa.Table:

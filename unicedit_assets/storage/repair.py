@@ -8,6 +8,8 @@ the damaged parts and the checks move, the manifest last. So at each moment
 * nobody makes a chunk again while the manifest is visible; a sound chunk stays finished;
 * a repair that is killed leaves a partition that the next repair still finds damaged.
 
+A damaged record that nothing else rests on, such as a check's result, moves alone.
+
 Who makes the partition again must keep the promise: publish what says the same (timings aside).
 What is made from it then stays current. When it cannot (a generative editor, a source that has
 changed), the fingerprint is retired, and everything downstream is stale by its own fingerprints.
@@ -15,16 +17,24 @@ changed), the fingerprint is retired, and everything downstream is stale by its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from unicedit_assets.storage.blobs import BlobStore, MissingBlob, StorageError
-from unicedit_assets.storage.manifests import ChunkMarker, CorruptRecord, Manifest, Part
+from unicedit_assets.storage.manifests import (
+    CheckRecord,
+    ChunkMarker,
+    CorruptRecord,
+    Manifest,
+    Part,
+    Record,
+)
 from unicedit_assets.storage.parts import CorruptPart, verify_part
 
 QUARANTINE = "quarantine"
 _PROMISE = "promised.json"
+_Record = TypeVar("_Record", bound=Record)
 
 
 class NotReproduced(StorageError):
@@ -43,52 +53,56 @@ class Damage:
         folder: the partition's folder.
         blobs: key -> why, of the blobs that are damaged or missing.
         markers: keys of the chunk markers that vouch for a damaged blob, or are damaged.
+        lost: whether the partition is: its manifest is damaged, or vouches for a damaged blob.
     """
 
     folder: str
     blobs: dict[str, str] = field(default_factory=dict)
     markers: set[str] = field(default_factory=set)
+    lost: bool = False
 
 
 def examine(store: BlobStore, folder: str, files: str | None = None) -> Damage:
-    """Read every byte that a partition vouches for and compare the hashes.
+    """Read every record of a partition, and every byte that one of them vouches for.
+
+    A partition without a manifest is examined too: what is finished of it would be used.
 
     Args:
         store: the lake.
-        folder: of the partition; one without a manifest has no damage.
+        folder: of the partition.
         files: where the files are that its ``extra["files"]`` vouches for (a release's).
 
     Raises:
         StorageError: the store itself is in trouble; nothing is said about the partition.
     """
     damage = Damage(folder)
-    key = f"{folder}/manifest.json"
-    try:
-        manifest = _parsed(Manifest, store.read(key), key, damage)
-    except MissingBlob:
-        return damage
-    vouched: dict[str, dict[str, _Check]] = {}
-    for key in store.keys(f"{folder}/chunks"):
-        marker = _parsed(ChunkMarker, store.read(key), key, damage)
-        vouched[key] = dict(_vouched(marker, files)) if marker else {}
-        if not marker:
-            damage.markers.add(key)
-    checks = dict(_vouched(manifest, files)) if manifest else {}
-    for blobs in vouched.values():
-        checks |= blobs
+    top = f"{folder}/manifest.json"
+    manifests = dict(_records(store, Manifest, [top], damage))
+    markers = dict(_records(store, ChunkMarker, store.keys(f"{folder}/chunks"), damage))
+    damage.markers |= damage.blobs.keys() - {top}
+    for _ in _records(store, CheckRecord, store.keys(f"{folder}/checks"), damage):
+        pass
+    records: dict[str, Manifest | ChunkMarker] = {**manifests, **markers}
+    vouched = {key: dict(_vouched(record, files)) for key, record in records.items()}
+    checks = {key: check for blobs in vouched.values() for key, check in blobs.items()}
     damage.blobs |= {key: why for key, check in checks.items() if (why := check(store))}
-    damage.markers |= {
-        key for key, blobs in vouched.items() if not damage.blobs.keys().isdisjoint(blobs)
-    }
+    unsound = {key for key, blobs in vouched.items() if damage.blobs.keys() & blobs}
+    damage.markers |= unsound - {top}
+    damage.lost = top in unsound or top in damage.blobs
     return damage
 
 
-def _parsed(kind: Any, data: bytes, key: str, damage: Damage) -> Any:
-    try:
-        return kind.from_bytes(data, key)
-    except CorruptRecord as error:
-        damage.blobs[key] = str(error)
-        return None
+def _records(
+    store: BlobStore, kind: type[_Record], keys: Iterable[str], damage: Damage
+) -> Iterator[tuple[str, _Record]]:
+    """Yield the records that can be read; those that are gone meanwhile are no damage."""
+    for key in keys:
+        try:
+            yield key, kind.from_bytes(store.read(key), key)
+        except MissingBlob:
+            continue
+        except CorruptRecord as error:
+            damage.blobs[key] = str(error)
 
 
 _Check = Callable[[BlobStore], str]
@@ -125,20 +139,23 @@ def _check_of(part: Part) -> _Check:
 def set_aside(store: BlobStore, damage: Damage, when: str) -> list[str]:
     """Move what is damaged, and what vouches for it, to the quarantine; return the keys moved.
 
-    Only whole chunks are given up: the others stay finished, and are not made again.
+    Only whole chunks are given up: the others stay finished, and are not made again. The manifest
+    and the checks stay where nothing is damaged that the manifest vouches for.
 
     Args:
         store: the lake.
         damage: what ``examine`` found.
         when: names this repair in the quarantine; one key segment.
     """
-    manifest = f"{damage.folder}/manifest.json"
-    if damage.blobs.keys() - {manifest}:
-        _promise(store, damage.folder)
+    manifest, checks = f"{damage.folder}/manifest.json", f"{damage.folder}/checks"
+    wrong = damage.blobs.keys() - damage.markers - {manifest}
+    keys = [*sorted(damage.markers), *sorted(wrong)]
+    if damage.lost:
+        if damage.markers or any(not key.startswith(f"{checks}/") for key in wrong):
+            _promise(store, damage.folder)
+        keys += [*(key for key in store.keys(checks) if key not in wrong), manifest]
     moved = []
-    checks = list(store.keys(f"{damage.folder}/checks"))
-    blobs = sorted(damage.blobs.keys() - damage.markers - {manifest})
-    for key in [*sorted(damage.markers), *blobs, *checks, manifest]:
+    for key in keys:
         try:
             store.move(key, f"{QUARANTINE}/{when}/{key}")
             moved.append(key)
