@@ -10,6 +10,7 @@ import pytest
 from backends import write_photographs
 from lakes import open_scripted
 
+from unicedit_assets.pipeline.intake import register_source
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.sources import SourceRootError
 from unicedit_assets.pipeline.watch import Watch, Watched
@@ -71,6 +72,48 @@ def test_a_look_that_ends_early_makes_whole_shards(tmp_path: Path) -> None:
     registry = project.registry
     # The first look had looked through everything before, so that little of its budget was left.
     assert [len(registry.shard(name).entries) for name in registry.shards()] == [2, 3, 2]
+
+
+@pytest.mark.parametrize("entries", [1, 5, 100])
+@pytest.mark.parametrize(("photographs", "held_out"), [(12, 3), (14, 3), (9, 2), (3, 0)])
+def test_the_benchmark_is_chosen_from_enough_photographs_whatever_the_budget(
+    tmp_path: Path, entries: int, photographs: int, held_out: int
+) -> None:
+    source = write_photographs(tmp_path / "photographs", range(photographs))
+    (source / "broken.jpg").mkdir()
+    project = open_scripted(tmp_path / "home", {"holdout": 3})
+    looks(project, str(source), None, entries)
+    benchmark = project.registry.benchmark()
+    chosen = [entry.name for entry in benchmark.entries] if benchmark else []
+    assert len(chosen) == held_out
+    assert len(names(project)) == photographs + 1 - held_out
+    assert set(names(project)).isdisjoint(chosen)
+
+
+def test_what_waits_for_the_first_registration_survives_what_comes_between(tmp_path: Path) -> None:
+    source = write_photographs(tmp_path / "photographs", range(6))
+    other = write_photographs(tmp_path / "other", range(20, 32))
+    project = open_scripted(tmp_path / "home", {"holdout": 3})
+    cursors: list[str | None] = [None]
+    while not project.registry.gathered(str(source)):
+        cursors.append(Watch(project, str(source), 0.0).look(cursors[-1]).cursor.model_dump_json())
+    register_source(project, str(other))  # makes the benchmark, and the watch need not wait
+    again = cursors[-2]  # the tick died before its cursor was kept
+    looks(project, str(source), again, 1)
+    assert [name for name in names(project) if name < "photo-020"] == [
+        f"photo-{seed:03d}.png" for seed in range(6)
+    ]
+
+
+def test_photographs_that_fail_do_not_stop_the_watch(tmp_path: Path) -> None:
+    source = tmp_path / "photographs"
+    source.mkdir()
+    for number in range(20):
+        (source / f"{number:02d}.jpg").write_bytes(b"no picture %d" % number)
+    project = open_scripted(tmp_path / "home", {"holdout": 2})
+    looks(project, str(source), None, 1)
+    assert names(project) == [f"{number:02d}.jpg" for number in range(20)]
+    assert project.registry.benchmark() is None
 
 
 def test_an_odd_cursor_or_another_source_begins_anew(tmp_path: Path) -> None:

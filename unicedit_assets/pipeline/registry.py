@@ -24,6 +24,9 @@ _FINGERPRINTS = "registry/fingerprints"
 _RELEASES = "registry/releases"
 _BENCHMARK = "registry/benchmark.json"
 _PROMOTED = "registry/promoted-verifier.json"
+_GATHERED = "registry/gathered.json"
+# Never more than a quarter is held out: a tiny source must still make a data set.
+_SHARE = 4
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -206,6 +209,24 @@ class Registry:
                 number, fresh = len(self.shards()), self.sorted(root, entries).fresh
         return made
 
+    def has_enough(self, entries: Sequence[SourceEntry], holdout: int) -> bool:
+        """Tell whether a registration of these could set all of ``holdout`` aside, or need not."""
+        if not holdout or self.benchmark() is not None:
+            return True
+        distinct = {entry.version for entry in entries if entry.problem is None}
+        return len(distinct) >= holdout * _SHARE
+
+    def gathered(self, root: str) -> list[SourceEntry]:
+        """Return what of a root waits for its first registration."""
+        if not self._store.exists(_GATHERED):
+            return []
+        found = SourceList.from_bytes(self._store.read(_GATHERED))
+        return list(found.entries) if found.root == root else []
+
+    def gather(self, root: str, entries: Iterable[SourceEntry]) -> None:
+        """Let sources wait for the first registration, in the place of those that waited."""
+        self._store.put(_GATHERED, SourceList(root, tuple(entries)).to_bytes())
+
     def _set_aside(
         self,
         root: str,
@@ -221,8 +242,7 @@ class Registry:
             if entry.problem is None and entry.version not in taken
         }
         listed = sorted(distinct.values(), key=lambda entry: digest("holdout", entry.version))
-        # Never more than a quarter: a tiny source must still make a data set.
-        most = min(holdout, len(listed) // 4)
+        most = min(holdout, len(listed) // _SHARE)
         chosen = tuple(islice(filter(is_sound, listed), most))
         if chosen or not holdout:
             self._store.put_new(_BENCHMARK, SourceList(root, chosen).to_bytes())
@@ -241,6 +261,10 @@ class Registry:
             keys = self._store.keys(_RETIRED)
             self._retired = {key.removeprefix(f"{_RETIRED}/") for key in keys}
         return folder in self._retired
+
+    def look_again(self) -> None:
+        """Forget which fingerprints were given up: others may have given up more meanwhile."""
+        self._retired = None
 
     def releases(self) -> list[str]:
         """Return the names of all releases."""

@@ -121,24 +121,41 @@ class Watch:
         return Watched(cursor.model_copy(update={"seen": digest("end", cursor.seen)}), True)
 
     def _registered(self, cursor: Cursor) -> Watched:
+        """Register what comes next; see ``Registry.register`` for the first time.
+
+        The benchmark is chosen then and for good, so what was read waits in the registry until it
+        is enough to choose from, or the pass has ended.
+        """
+        registry, settings = self._project.registry, self._project.settings
+        gathered = registry.gathered(self._source) if cursor.after else []
+        found, cursor, finished = self._read(cursor)
+        # By name: a look that died after gathering is done over.
+        entries = list({entry.name: entry for entry in [*gathered, *found]}.values())
+        if not finished and not registry.has_enough(entries, settings.holdout):
+            registry.gather(self._source, entries)
+            return Watched(cursor, finished=False)
+        whole = entries[: len(entries) // settings.shard_size * settings.shard_size]
+        if not finished and whole and registry.has_enough(whole, settings.holdout):
+            # Whole shards as far as possible: what is beyond them waits for the next look.
+            entries = whole
+            cursor = cursor.model_copy(update={"after": entries[-1].name})
+        shards = tuple(register_entries(self._project, self._source, entries))
+        if gathered:
+            registry.gather(self._source, [])
+        if finished:
+            cursor = Cursor(source=self._source, done=cursor.seen)
+        return Watched(cursor, finished, shards)
+
+    def _read(self, cursor: Cursor) -> tuple[list[SourceEntry], Cursor, bool]:
+        """Read entries within the budget: those, where they end, and whether the pass does."""
         entries: list[SourceEntry] = []
-        finished = True
         for found in list_sources(self._source, cursor.after):
             if not found.ignored:
                 entries.append(found.entry)
             cursor = cursor.model_copy(update={"after": found.entry.name})
             if self._is_over():
-                finished = False
-                break
-        size = self._project.settings.shard_size
-        if not finished and len(entries) > size:
-            # Whole shards as far as possible: what is beyond them waits for the next look.
-            entries = entries[: len(entries) // size * size]
-            cursor = cursor.model_copy(update={"after": entries[-1].name})
-        shards = tuple(register_entries(self._project, self._source, entries))
-        if finished:
-            cursor = Cursor(source=self._source, done=cursor.seen)
-        return Watched(cursor, finished, shards)
+                return entries, cursor, False
+        return entries, cursor, True
 
     def _is_over(self) -> bool:
         return self._clock() >= self._end
