@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -150,6 +150,16 @@ class ScriptedEditor:
         side_of(pixels, order.side)[:] = COLOURS[colour][1]
         fault = "none" if colour == order.colour else "misaligned"
         return Edited(pixels, Planted(fault, "paint", {"colour": colour}))
+
+
+class Moody(ScriptedEditor):
+    """An editor that never paints the same picture twice, as a generative one may."""
+
+    def edit(self, image: Pixels, prompt: str, seed: int) -> Edited:
+        edited = super().edit(image, prompt, seed)
+        pixels = edited.pixels.copy()
+        pixels[0, 0] = CALLS["edit"] % 251
+        return replace(edited, pixels=pixels)
 
 
 class Unchanging:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from backends import CALLS, ScriptedEditor, scripted_backends, write_photographs
+from backends import CALLS, Moody, scripted_backends, write_photographs
 from lakes import made, open_scripted, prepared, release_files, reopened, run_all
 
 from unicedit_assets.pipeline.pending import State, standings
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.repair import examine_all, partitions, quarantine
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.storage.blobs import LocalStore
+from unicedit_assets.storage.manifests import CorruptRecord
 from unicedit_assets.storage.parts import CorruptPart
 
 EDITS, RAW = Ref("edits", "s00000/classical"), Ref("raw_images", "s00000")
@@ -114,16 +114,6 @@ def test_a_damaged_file_of_a_release_is_made_again(home: Path) -> None:
     assert release_files(fresh) == before
 
 
-class Moody(ScriptedEditor):
-    """An editor that never paints the same picture twice, as a generative one may."""
-
-    def edit(self, image: Any, prompt: str, seed: int) -> Any:
-        edited = super().edit(image, prompt, seed)
-        pixels = edited.pixels.copy()
-        pixels[0, 0] = CALLS["edit"] % 251
-        return replace(edited, pixels=pixels)
-
-
 def test_what_cannot_be_made_again_makes_stale_what_was_made_from_it(tmp_path: Path) -> None:
     backends = scripted_backends(classical=Moody())
     project = open_scripted(tmp_path, {"holdout": 0}, backends=backends)
@@ -154,6 +144,54 @@ def test_a_reader_that_holds_the_old_manifest_is_told_and_never_lied_to(home: Pa
         project.ledger.read(held)
     fresh.run(RAW)
     project.ledger.verify(held)
+
+
+def test_what_is_made_in_other_chunks_stays_what_it_was(home: Path) -> None:
+    project = open_scripted(home)
+    before = project.require(EDITS)
+    DAMAGES["a flipped bit"](project, part_of(project, EDITS))
+    fresh = reopened(repaired(project), {"edits": {"chunk": 1}})
+    done = run_all(fresh)
+    assert [each for each, how in done.items() if how.fresh] == [EDITS]
+    assert done[EDITS].manifest.fingerprint == before.fingerprint
+    assert len(done[EDITS].manifest.tables["rows"]) > len(before.tables["rows"])
+    assert damaged(fresh) == []
+
+
+def test_a_rotten_check_stops_nobody_after_a_repair(home: Path) -> None:
+    project = open_scripted(home)
+    manifest = project.require(RAW)
+    project.ledger.record_check(manifest, "ids", passed=True, blocking=True)
+    project.ledger.store.put(f"{manifest.folder}/checks/ids.json", b"{rotten")
+    with pytest.raises(CorruptRecord):
+        standings(reopened(project))
+    assert damaged(project) == [RAW]
+    fresh = repaired(project)
+    assert {found.state for found in standings(fresh)} == {State.CURRENT}
+    assert made(run_all(fresh)) == set()
+
+
+def test_what_was_made_again_while_others_moved_is_not_set_aside(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = open_scripted(home)
+    for ref in (RAW, EDITS):
+        DAMAGES["a flipped bit"](project, part_of(project, ref))
+    found = [each for each in examine_all(project, partitions(project)) if each.damage.blobs]
+    assert [each.ref for each in found] == [RAW, EDITS]
+    store, move = type(project.ledger.store), type(project.ledger.store).move
+
+    def moved_by_two(self: LocalStore, key: str, to: str) -> None:
+        """Let another repair and a run do everything once the first thing moves."""
+        monkeypatch.setattr(store, "move", move)
+        move(self, key, to)
+        fresh = repaired(project)
+        fresh.run(RAW)
+        fresh.run(EDITS)
+
+    monkeypatch.setattr(store, "move", moved_by_two)
+    quarantine(project, found)
+    assert reopened(project).find(EDITS) is not None
 
 
 def test_a_second_repair_of_the_same_finds_nothing_to_move(home: Path) -> None:
