@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from backends import CALLS, scripted_backends, write_photographs
+from backends import CALLS, Moody, scripted_backends, write_photographs
 from click.testing import Result
 from lakes import write_settings
 from photographs import encoded, photograph
@@ -174,3 +174,28 @@ def test_what_rotted_is_listed_set_aside_and_made_again(scripted: Path, tmp_path
     assert "1 partitions made again" in told("repair", "--remake")
     assert project.ledger.store.read(key) == data
     assert "0 damaged" in told("repair", "--dry-run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("remade_by", ["run", "repair --remake"])
+def test_what_rests_on_pictures_that_are_lost_is_stale_at_once(
+    scripted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remade_by: str
+) -> None:
+    monkeypatch.setitem(
+        resources.project.BACKENDS, "embedded", lambda _: scripted_backends(classical=Moody())
+    )
+    write_settings(scripted, {"holdout": 0})
+    told("register", write_photographs(tmp_path / "photographs", range(2)))
+    told("run", "--release", "v1")
+    project = open_project(scripted)
+    before = project.require(Ref("edits", "s00000/classical"))
+    project.ledger.store.put(before.tables["rows"][0].key, b"rotten")
+    if remade_by == "run":
+        told("repair")
+        assert "3 partitions made" in told("run")
+    else:
+        assert "2 partitions are stale" in told("repair", "--remake")
+        assert "2 partitions made" in told("run")
+    project = open_project(scripted)
+    assert project.require(Ref("edits", "s00000/classical")).fingerprint != before.fingerprint
+    assert {found.state for found in standings(project)} == {State.CURRENT}

@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from unicedit_assets.cli.home import instance
 from unicedit_assets.cli.running import run_stages
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import PIPELINE, State, standings
 from unicedit_assets.pipeline.project import ON_DEMAND, Project
 from unicedit_assets.pipeline.repair import Examined, examine_all, partitions, quarantine
 
@@ -53,3 +53,6 @@ def remake(project: Project, found: Sequence[Examined], console: Console) -> Non
     stages = {each.ref.stage for each in found} & set(PIPELINE)
     report = run_stages(project, instance(), sorted(stages), console)
     console.print(f"{len(report.made)} partitions made again")
+    stale = sum(each.state is State.STALE for each in standings(project))
+    if stale:
+        console.print(f"{stale} partitions are stale; next: `unicedit run`")

@@ -65,6 +65,8 @@ def run_stages(
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         for stage in (each for each in PIPELINE if each in stages):
+            # The runs open their own projects: what they gave up is known to nobody here.
+            project.look_again()
             found = standings(project, [stage])
             versions = recorded_versions(instance, stage)
             stale = [each.ref for each in found if not _is_recorded(project, each, versions)]
@@ -74,6 +76,7 @@ def run_stages(
                 _bring_up(project, instance, ref, progress, report)
             if stale:
                 report.seconds[stage] = time.perf_counter() - started
+    project.look_again()
     if report.failures or report.waiting:
         raise RunError(_summary(project, report))
     return report

@@ -85,6 +85,11 @@ class Project:
             self._specs[ref] = self._spec(ref)
         return self._specs[ref]
 
+    def look_again(self) -> None:
+        """Work out every fingerprint anew: runs elsewhere may have given some up meanwhile."""
+        self.registry.look_again()
+        self._specs.clear()
+
     def _spec(self, ref: Ref) -> PartitionSpec:
         stage = self.stages[ref.stage]
         inputs = {str(up): self.spec(up).fingerprint for up in stage.inputs(self, ref.partition)}
