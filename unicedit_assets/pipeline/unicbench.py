@@ -45,7 +45,7 @@ class UnicBenchSamples:
     """The frozen benchmark; made once, before the first scores or release need it."""
 
     name = "unicbench_samples"
-    code_version = "1"
+    code_version = "2"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return ()
@@ -158,7 +158,7 @@ class UnicBenchScores:
     """The stage."""
 
     name = "unicbench_scores"
-    code_version = "1"
+    code_version = "2"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return (Ref(UnicBenchSamples.name, BENCHMARK),)
