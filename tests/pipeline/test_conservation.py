@@ -76,6 +76,17 @@ def test_a_bad_edit_is_one_row(kind: str) -> None:
     assert collector.output().counts.inputs == (not good)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), TimeoutError("slow"), ConnectionError("gone")])
+def test_what_the_machine_lacks_is_no_rows_fault(error: Exception) -> None:
+    def fail(*_: object) -> Edited:
+        raise error
+
+    with pytest.raises(type(error)):
+        make_edit(Doing(fail), EditRequest(PICTURE, "x", 1))
+    with pytest.raises(type(error)):
+        score_sample(Doing(fail), ScoreRequest(PICTURE, PICTURE, "x", ()))
+
+
 def test_the_source_that_an_editor_spoils_is_not_the_one_that_is_judged() -> None:
     def spoil(image: np.ndarray, prompt: str, seed: int) -> Edited:
         image[:16] = 0

@@ -258,7 +258,7 @@ def collect_scores(
     if answer.scores is None or total is None:
         scores, replies = _left(answer.scores)
         detail = error or _missing(scores, replies, sample["subtask"])
-        extra = {"model": model, "scores": scores, "replies": replies}
+        extra: dict[str, Json] = {"model": model, "scores": scores, "replies": replies}
         collector.reject(sample["key"], Reason.UNSCORED, detail, sample, extra)
         return
     reasons = needs_reasoning(sample["subtask"])
