@@ -18,6 +18,7 @@ from resources.editors.fitting import fitted, to_pixels
 from resources.editors.pipelines import load_pipeline, run_pipeline
 from resources.editors.weights import weights_version
 from resources.gpu import LeaseError, held_device
+from resources.gpu.broken import is_broken
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import (
     BackendDownError,
@@ -176,13 +177,3 @@ def _checked(sample: EditSample, values: Any) -> Edited | EditorError:
         return Edited(fitted(to_pixels(values), width, height))
     except EditorError as error:
         return error
-
-
-def is_broken(error: Exception) -> bool:
-    """Tell whether an error means that the device is of no more use to this process."""
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError):
-        return False
-    lost = getattr(torch, "AcceleratorError", ())
-    return isinstance(error, lost) or "CUDA error" in str(error)

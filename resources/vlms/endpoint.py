@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from resources.vlms.health import BUSY, Health
 from resources.vlms.loop import BackgroundLoop
 from resources.vlms.pictures import data_url
 from resources.vlms.replying import (
@@ -23,7 +24,7 @@ from resources.vlms.replying import (
     messages_of,
 )
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.retries import RetryPolicy
+from unicedit_assets.domain.retries import RetryPolicy, is_retried
 from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.settings.vlms import HttpVlm
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
@@ -31,7 +32,7 @@ from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class EndpointVlm:
         self._policy = RetryPolicy(attempts=settings.tries, deadline=settings.deadline)
         # Jitter must differ between processes; it never reaches a result.
         self._rng = random.Random()  # noqa: S311
+        self._health = Health(settings.concurrency)
         self._lock = threading.Lock()
         self._line: _Line | None = None
 
@@ -81,7 +83,8 @@ class EndpointVlm:
         """Answer one question; see ``Vlm``.
 
         Raises:
-            BackendDownError: nobody answers there, or not for this key or model.
+            BackendDownError: nobody answers there, or not for this key or model, or the server
+                stays busy or fails question after question.
         """
         body = self._body(question)
         with self._lock:
@@ -139,6 +142,7 @@ class EndpointVlm:
                     line.client, body, question, min(self._settings.timeout, left)
                 )
                 if isinstance(came, Answer):
+                    self._health.succeeded()
                     return replace(came, tries=tries)
                 elapsed = time.monotonic() - started
                 wait = self._policy.delay(
@@ -149,8 +153,11 @@ class EndpointVlm:
                 await asyncio.sleep(wait)
 
     def _given_up(self, came: _Trouble, tries: int) -> Answer:
-        if came.down:
-            raise BackendDownError(f"{self._settings.base_url}: {came.failure.detail}")
+        where = f"{self._settings.base_url}: "
+        if came.down or came.status in BUSY:
+            raise BackendDownError(where + came.failure.detail)
+        if self._health.failed() if is_retried(came.status) else self._health.refused():
+            raise BackendDownError(f"{where}question after question fails: {came.failure.detail}")
         return Answer(failure=came.failure, tries=tries)
 
     async def _try(
@@ -161,7 +168,10 @@ class EndpointVlm:
         try:
             async with asyncio.timeout(seconds):
                 raw = await client.chat.completions.with_raw_response.create(**body)
-            return answer_of(json.loads(raw.content), question.weigh)
+            answer = answer_of(json.loads(raw.content), question.weigh)
+            if answer.failure and answer.failure.kind is FailureKind.SERVER:  # it is empty
+                return _Trouble(answer.failure)
+            return answer
         except (TimeoutError, openai.APITimeoutError):
             failure = Failure(FailureKind.TIMEOUT, f"no answer within {seconds:.0f} s")
             return _Trouble(failure)
@@ -175,7 +185,7 @@ class EndpointVlm:
             detail = f"the connection failed: {type(cause).__name__}: {cause}"
             return _Trouble(Failure(FailureKind.SERVER, detail), down=unreachable)
         except (MalformedReplyError, ValueError) as error:
-            return _Trouble(Failure(FailureKind.SERVER, str(error)[:500]), status=502)
+            return _Trouble(Failure(FailureKind.SERVER, str(error)[:500]))
 
 
 def _message_of(error: Any) -> str:

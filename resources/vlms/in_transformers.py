@@ -16,7 +16,9 @@ from PIL import Image
 
 from resources.editors.weights import weights_version
 from resources.gpu import held_device
+from resources.gpu.broken import is_broken
 from resources.vlms.in_vllm import chat_text
+from resources.vlms.once import Once
 from resources.vlms.replying import unfinished
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import BackendDownError
@@ -26,6 +28,8 @@ from unicedit_assets.vlm.parsing import Token, weighed
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
 
 VERSION = 1
+# So many questions in a row that found no memory: it is not the questions.
+_STARVED = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class InTransformers:
         self._settings = settings
         self._gpu = gpu or GpuSettings()
         self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._once = Once[_Loaded]()
+        self._starved = 0
 
     @cached_property
     def identity(self) -> Mapping[str, Json]:
@@ -60,25 +65,44 @@ class InTransformers:
         """Answer one question; see ``Vlm``.
 
         Raises:
-            BackendDownError: the model cannot be loaded.
+            BackendDownError: the model cannot be loaded, the device broke, or its memory is gone.
         """
         import torch
 
         with self._lock, torch.inference_mode():
-            loaded = self._loaded = self._loaded or self._load()
+            loaded = self._once.get(self._load)
             try:
-                return self._answer(loaded, question)
+                answer = self._answer(loaded, question)
             except torch.OutOfMemoryError as error:
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                return Answer(failure=Failure(FailureKind.SERVER, f"out of memory: {error}"))
+                return self._starving(error)
             except ValueError as error:  # a picture or a text that the processor refuses
                 return Answer(failure=Failure(FailureKind.BAD_REQUEST, str(error)))
+            except Exception as error:
+                if is_broken(error):
+                    raise BackendDownError(f"the device is broken: {error}") from error
+                raise
+            self._starved = 0
+            return answer
 
     def close(self) -> None:
         """Let go of the model."""
         with self._lock:
-            self._loaded = None
+            self._once.drop()
+
+    def _starving(self, error: Exception) -> Answer:
+        """Give memory back; one question may be too large, many in a row are not.
+
+        Raises:
+            BackendDownError: there is no memory for any question.
+        """
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._starved += 1
+        if self._starved >= _STARVED:
+            raise BackendDownError(f"out of memory question after question: {error}") from error
+        return Answer(failure=Failure(FailureKind.SERVER, f"out of memory: {error}"))
 
     def _load(self) -> _Loaded:
         from transformers import AutoModelForImageTextToText, AutoProcessor

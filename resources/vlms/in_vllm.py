@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import uuid
@@ -15,8 +16,10 @@ from PIL import Image
 
 from resources.editors.weights import weights_version
 from resources.gpu import only_held_visible
+from resources.gpu.broken import is_broken
 from resources.vlms.guardian import Guardian, descendants, guard_new
 from resources.vlms.loop import BackgroundLoop
+from resources.vlms.once import Once
 from resources.vlms.replying import failure_of, unfinished
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import BackendDownError
@@ -49,7 +52,7 @@ class InVllm:
         self._gpu = gpu or GpuSettings()
         self._lock = threading.Lock()
         self._loop: BackgroundLoop | None = None
-        self._running: _Running | None = None
+        self._once = Once[_Running]()
 
     @cached_property
     def identity(self) -> Mapping[str, Json]:
@@ -70,21 +73,25 @@ class InVllm:
             BackendDownError: the model cannot be loaded, or the engine died.
         """
         with self._lock:
-            self._loop = self._loop or BackgroundLoop("vlm-vllm")
-            if self._running is None:
-                self._running = self._loop.run(self._start())
-        return self._loop.run(self._ask(self._running, question))
+            loop = self._loop = self._loop or BackgroundLoop("vlm-vllm")
+        running = self._once.get(lambda: loop.run(self._start()))
+        try:
+            return loop.run(self._ask(running, question))
+        except BackendDownError as error:
+            # Who asks after this run deserves a new engine.
+            if self._once.died(running, error):
+                loop.run(_ended(running))
+            raise
 
     def close(self) -> None:
         """End the engine and free its memory."""
         with self._lock:
-            running, self._running = self._running, None
+            running = self._once.drop()
             loop, self._loop = self._loop, None
 
         async def last() -> None:
             if running:
-                running.engine.shutdown()
-                running.guardian.dismiss()
+                await _ended(running)
 
         if loop:
             loop.finish(last)
@@ -138,6 +145,8 @@ class InVllm:
             except (ValueError, VLLMClientError) as error:  # wrong with this request
                 return Answer(failure=failure_of(400, str(error)))
             except Exception as error:  # one question must not take the others with it
+                if isinstance(error, MemoryError) or is_broken(error):
+                    raise BackendDownError(f"vLLM lost its device or memory: {error}") from error
                 return Answer(failure=failure_of(500, f"{type(error).__name__}: {error}"))
         return _answer(output, question)
 
@@ -161,6 +170,13 @@ class InVllm:
         async for output in running.engine.generate(prompt, how, uuid.uuid4().hex):
             last = output
         return last
+
+
+async def _ended(running: _Running) -> None:
+    """End an engine, which may be dead already."""
+    with contextlib.suppress(Exception):
+        running.engine.shutdown()
+    running.guardian.dismiss()
 
 
 def chat_text(processor: Any, question: Question) -> str:

@@ -69,7 +69,7 @@ EDITS: Mapping[str, Callable[[Pixels], Any]] = {
     "no pixels": lambda p: Edited(None),
     "a list": lambda p: Edited([1, 2, 3]),
     "refused": lambda p: fail(EditorError("cannot")),
-    "out of memory": lambda p: fail(MemoryError("768 GiB")),
+    "out of memory": lambda p: fail(EditorError("out of memory: 768 GiB")),
     "crashed": lambda p: fail(RuntimeError(f"{LONE} at <thing at 0x7f1234567890>")),
     "unspeakable truth": lambda p: Edited(p, Planted("none", "paint", {"factor": NAN})),
     "view of the source": lambda p: Edited(p[::-1]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import pickle
 from collections import Counter
 from collections.abc import Callable
@@ -74,6 +76,17 @@ def test_a_bad_edit_is_one_row(kind: str) -> None:
     assert collector.output().counts.inputs == (not good)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), TimeoutError("slow"), ConnectionError("gone")])
+def test_what_the_machine_lacks_is_no_rows_fault(error: Exception) -> None:
+    def fail(*_: object) -> Edited:
+        raise error
+
+    with pytest.raises(type(error)):
+        make_edit(Doing(fail), EditRequest(PICTURE, "x", 1))
+    with pytest.raises(type(error)):
+        score_sample(Doing(fail), ScoreRequest(PICTURE, PICTURE, "x", ()))
+
+
 def test_the_source_that_an_editor_spoils_is_not_the_one_that_is_judged() -> None:
     def spoil(image: np.ndarray, prompt: str, seed: int) -> Edited:
         image[:16] = 0
@@ -133,6 +146,36 @@ def test_what_cannot_be_scored_is_unscored_and_never_zero(kind: str) -> None:
     collect_scores(collector, ("m", "en", "{}"), sample, edit, answer)
     counts = collector.output().counts
     assert (counts.inputs, counts.failed, counts.reasons) == (1, 1, {"unscored": 1})
+
+
+def unscored(scores: Scores) -> Any:
+    sample = dict.fromkeys(("key", "image_id", "task", "en", "cn"), "x") | {"subtask": REASONING}
+    edit = make_edit(ScriptedEditor(), EditRequest(PICTURE, "left red", 1))
+    request = ScoreRequest(PICTURE, edit.image, "left red", ("p",))
+    collector = Collector("unicbench_scores", schemas.UNICBENCH_SCORES)
+    answer = score_sample(Doing(lambda *_: scores), request)
+    collect_scores(collector, ("m", "en", "{}"), sample, edit, answer)
+    (reject,) = collector.output().tables["rejects"].to_pylist()
+    return reject["detail"], json.loads(reject["extra"])
+
+
+def test_an_unscored_sample_keeps_its_other_scores_and_what_was_said() -> None:
+    said = {"visual_quality": "unscored (8/10)", "instruction_following": "well done"}
+    detail, extra = unscored(Scores(5.0, 6.0, None, None, said))
+    assert extra["scores"] == {"instruction_following": 5.0, "non_edit_consistency": 6.0}
+    assert extra["replies"] == said
+    assert extra["model"] == "m"
+    assert "visual_quality: unscored (8/10)" in detail
+    assert "reasoning_accuracy: the judge left it out" in detail
+    assert "instruction_following" not in detail
+
+
+@pytest.mark.parametrize("odd", [math.nan, 11.0, "8"])
+def test_of_an_unscored_sample_only_valid_scores_and_texts_are_kept(odd: Any) -> None:
+    replies: Any = {"visual_quality": "a \ud800", "reasoning_accuracy": 3}
+    _, extra = unscored(Scores(5.0, 0.0, odd, None, replies))
+    assert extra["scores"] == {"instruction_following": 5.0, "non_edit_consistency": 0.0}
+    assert extra["replies"] == {"visual_quality": "a \\ud800"}
 
 
 def draft(subtask: str) -> Draft:

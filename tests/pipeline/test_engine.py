@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from unicedit_assets.pipeline.engine import LocalEngine, WorkerDiedError
+from unicedit_assets.pipeline.engine import LocalEngine, ThreadEngine, WorkerDiedError
 
 SCRIPT = """
 import os, sys, time
@@ -69,6 +69,20 @@ def test_a_worker_that_dies_is_told_and_the_next_map_has_new_ones() -> None:
     with pytest.raises(WorkerDiedError, match="finished chunks are kept"):
         list(LocalEngine(2).map(die, range(8)))
     assert list(LocalEngine(2).map(square, range(3))) == [0, 1, 4]
+
+
+def test_after_an_error_no_thread_begins_what_was_only_waiting() -> None:
+    begun = []
+
+    def nap(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.2 if number else 0.05)
+        if number == 0:
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(ThreadEngine(2).map(nap, range(100)))
+    assert len(begun) <= 4
 
 
 def test_there_is_at_least_one_worker() -> None:

@@ -134,6 +134,7 @@ def test_what_will_not_change_is_not_asked_again(server: VlmServer, said: Said, 
         Said(raw=b"<html>gateway</html>"),
         Said(raw=b'{"choices": []}'),
         Said(raw=b"null"),
+        Said(""),
     ],
 )
 def test_a_passing_trouble_is_asked_again(server: VlmServer, said: Said) -> None:
@@ -147,9 +148,10 @@ def test_a_passing_trouble_is_asked_again(server: VlmServer, said: Said) -> None
     ("said", "told"),
     [
         (Said(status=500, headers=FAST, error="oops"), "HTTP 500: oops"),
-        (Said(status=429, headers=FAST, error="slow"), "HTTP 429: slow"),
+        (Said(status=408, headers=FAST, error="slow"), "HTTP 408: slow"),
         (Said(cut=True), "connection failed"),
         (Said(raw=b"<html>gateway</html>"), "Expecting value"),
+        (Said(""), "empty"),
     ],
 )
 def test_a_lasting_trouble_is_this_questions_failure_after_bounded_tries(
@@ -158,7 +160,7 @@ def test_a_lasting_trouble_is_this_questions_failure_after_bounded_tries(
     server.reply = lambda _: said
     answer = opened(settings(server.url, tries=3)).ask(question())
     assert answer.failure
-    assert answer.failure.kind is FailureKind.SERVER
+    assert answer.failure.kind in (FailureKind.SERVER, FailureKind.TIMEOUT)
     assert told in answer.failure.detail
     assert answer.tries == len(server.asked) == 3
 
@@ -196,6 +198,42 @@ def test_nobody_there_is_no_rows_fault() -> None:
         opened(settings(url, tries=2)).ask(question())
 
 
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_stays_busy_is_no_rows_fault(server: VlmServer, status: int) -> None:
+    server.reply = lambda _: Said(status=status, headers=FAST, error="overloaded")
+    with pytest.raises(BackendDownError, match="overloaded"):
+        opened(settings(server.url, tries=2)).ask(question())
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "condemned"),
+    [
+        (Said(status=500, error="oops"), 7),
+        (Said(cut=True), 7),
+        (Said(""), 7),
+        (Said("late", delay=0.2), 7),
+        (Said(status=400, error="no such field: seed"), 31),
+    ],
+)
+def test_a_server_that_fails_question_after_question_is_no_rows_fault(
+    server: VlmServer, said: Said, condemned: int
+) -> None:
+    server.reply = lambda _: said
+    vlm = opened(settings(server.url, tries=1, concurrency=1, timeout=0.1))
+    assert all(vlm.ask(question(str(turn))).failure for turn in range(condemned))
+    with pytest.raises(BackendDownError, match="question after question"):
+        vlm.ask(question())
+
+
+def test_one_answer_in_between_clears_the_server(server: VlmServer) -> None:
+    failed = [Said(status=500, error="oops")] * 7
+    server.reply = in_turn(*failed, says({"said": "a car"}), *failed)
+    vlm = opened(settings(server.url, tries=1, concurrency=1))
+    failures = [bool(vlm.ask(question(str(turn))).failure) for turn in range(15)]
+    assert failures == [True] * 7 + [False] + [True] * 7
+
+
 def test_no_more_questions_are_in_flight_than_allowed(server: VlmServer) -> None:
     server.reply = lambda _: says({"said": ""}, delay=0.05)
     vlm = opened(settings(server.url, concurrency=4))
@@ -215,7 +253,7 @@ HOSTILE = [
     Said("8/10"),
     Said("", refusal="no"),
     Said('{"reasoning": "cut', finish="length"),
-    Said(status=429, headers=FAST, error="slow"),
+    Said(status=409, headers=FAST, error="slow"),
     Said(status=500, headers=FAST, error="oops"),
     Said(cut=True),
     Said(status=400, error="maximum context length exceeded"),

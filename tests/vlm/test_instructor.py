@@ -83,6 +83,8 @@ def test_reasoning_points_come_in_both_languages() -> None:
         (entry(ZOOM, "把镜头拉近。"), "not English"),
         (entry(ZOOM, cn="Zoom in."), "not Chinese"),
         (entry(ZOOM, reasoning_points=["x"], reasoning_points_cn=["好"]), "reasoning points"),
+        (entry(ZOOM, reasoning_points=["x"]), "reasoning points"),
+        (entry(ZOOM, reasoning_points_cn=["好"]), "reasoning points"),
         (entry("Zooming"), "instead of|not one of"),
         (entry(ZOOM, en=entry(COLOR)["en"], cn=entry(COLOR)["cn"]), "same instruction"),
         (entry(ZOOM, en=" "), "empty text"),
@@ -116,6 +118,23 @@ def test_infeasible_is_a_refusal_and_not_asked_for_again() -> None:
     drafts, vlm = wrote(reply, subtasks=(COLOR,))
     assert drafts == [Refusal(COLOR, Reason.INFEASIBLE, "no car")]
     assert len(vlm.asked) == 1
+
+
+def test_a_repeated_entry_takes_no_other_subtasks_place() -> None:
+    again = entry(COLOR, "Paint it once more.")
+    drafts, vlm = wrote({"instructions": [entry(COLOR), again, entry(ZOOM)]})
+    assert [draft.en for draft in drafts] == [entry(COLOR)["en"], entry(ZOOM)["en"]]
+    assert len(vlm.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["Zooming", "Spatial Reasoning Edits"])
+def test_a_refusal_under_another_name_settles_nothing(name: str) -> None:
+    stray = entry(name, feasible=False, why_not="no zoom here")
+    drafts, vlm = wrote(
+        {"instructions": [stray, entry(COLOR)]}, {"instructions": [entry(ZOOM, "Zoom in on it.")]}
+    )
+    assert [draft.en for draft in drafts] == [entry(COLOR)["en"], "Zoom in on it."]
+    assert "left out" in vlm.asked[1].text
 
 
 def test_prose_is_a_refusal_for_each_subtask_after_bounded_asking() -> None:

@@ -22,7 +22,9 @@ from unicedit_assets.vlm.parsing import (
 from unicedit_assets.vlm.prompting import FLAG, TEXT, array, choice, json_object
 
 PLAIN = st.characters(exclude_characters="{}[]", exclude_categories=["Cs"])
-PROSE = st.text(PLAIN, max_size=40).filter(lambda text: "</think>" not in text)
+PROSE = st.just("") | st.text(PLAIN, max_size=40).map(lambda text: f"It is {text}").filter(
+    lambda text: "think>" not in text
+)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
     LEAVES.filter(lambda v: not (isinstance(v, float) and math.isinf(v))),
@@ -65,6 +67,13 @@ def test_any_text_is_read_or_refused_and_nothing_else_happens(text: str) -> None
         (f"[{GOOD}]", "more than one"),
         (GOOD + GOOD, "more than one"),
         (GOOD + ' or {"score": 3}', "more than one"),
+        (GOOD + " 5", "more than one"),
+        (f"```json\n{GOOD}\n```\n7.5\n", "more than one"),
+        (GOOD + ", null, 5", "more than one"),
+        (GOOD + ' "so be it"', "more than one"),
+        ("8 " + GOOD, "more than one"),
+        (f"<think> maybe {GOOD}", "does not end"),
+        (f"<think>a</think><think>no: {GOOD}", "does not end"),
         ('{"reasoning": "ok", "score": 7, "score": 9}', "occurs twice"),
         ('{"reasoning": "ok", "score": NaN}', "NaN"),
         ('{"reasoning": "ok", "score": -Infinity}', "Infinity"),

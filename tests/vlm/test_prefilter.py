@@ -31,6 +31,15 @@ def test_a_visible_mark_of_a_few_pixels_is_never_taken_for_nothing() -> None:
         assert not certain(source, edited)
 
 
+def test_a_small_spot_is_seen_wherever_it_lies() -> None:
+    source = np.full((56, 71, 3), 100, np.uint8)
+    for y in range(source.shape[0] - 3):
+        for x in range(source.shape[1] - 3):
+            edited = source.copy()
+            edited[y : y + 4, x : x + 4] += 120
+            assert not certain(source, edited), (y, x)
+
+
 def test_a_tone_change_that_a_person_sees_is_not_taken() -> None:
     source = photograph(3)
     assert not certain(source, np.clip(source * 1.05, 0, 255).astype(np.uint8))

@@ -138,6 +138,23 @@ def test_confidence_is_the_probability_of_the_decision_where_it_is_told() -> Non
     assert assumed.evidence["confidence_measured"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("said", "second"),
+    [
+        (chain(rewritten_en="Paint the right car red."), None),
+        (chain(), {"unsupported": ["a hat"], "entailed_en": False, "entailed_cn": True}),
+    ],
+)
+def test_what_overrules_the_model_does_not_speak_with_its_confidence(
+    said: dict[str, Any], second: dict[str, Any] | None
+) -> None:
+    told = Answer(as_answer(said).text, probabilities={"is_changed": 0.99, "class": 0.98})
+    verdict = verdict_of(ScriptedVlm(told, second), VerifierOptions(entailment=second is not None))
+    assert verdict.reason is Reason.MISALIGNED
+    assert verdict.confidence == VerifierOptions().assumed_confidence
+    assert verdict.evidence["confidence_measured"] == 0.0
+
+
 def test_a_rewritten_text_that_mixes_up_the_sides_is_rejected_by_rule() -> None:
     verdict = verdict_of(ScriptedVlm(chain(rewritten_en="Paint the right car red.")))
     assert verdict.reason is Reason.MISALIGNED

@@ -24,7 +24,7 @@ def objections(
         yield Reason.OFF_TAXONOMY, f"not one of the 22 subtasks: {draft.subtask!r}"
     elif draft.subtask != asked:
         yield Reason.OFF_TAXONOMY, f"{draft.subtask!r} instead of {asked!r}"
-    elif needs_reasoning(asked) != bool(draft.reasoning_points and draft.reasoning_points_cn):
+    elif not _pointed(draft, needs_reasoning(asked)):
         yield Reason.UNPARSEABLE, "reasoning points where none belong, or none where they do"
     if not draft.en.strip() or not draft.cn.strip():
         yield Reason.UNPARSEABLE, "an empty text"
@@ -36,3 +36,8 @@ def objections(
             yield Reason.WRONG_LANGUAGE, f"not Chinese: {text!r}"
     if (draft.en, draft.cn) in seen:
         yield Reason.DUPLICATE, "the same instruction on the same photograph"
+
+
+def _pointed(draft: Draft, needed: bool) -> bool:
+    """Tell whether both languages have reasoning points, or neither has, as the subtask needs."""
+    return {bool(draft.reasoning_points), bool(draft.reasoning_points_cn)} == {needed}

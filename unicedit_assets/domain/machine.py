@@ -20,4 +20,6 @@ OF_THE_MACHINE: Final = frozenset(getattr(errno, name) for name in _NAMES if has
 
 def is_of_the_machine(error: OSError) -> bool:
     """Return whether an error would hit whatever row came next as well."""
+    if error.errno is None:  # as raised by clients, not by the system
+        return isinstance(error, TimeoutError | ConnectionError)
     return error.errno in OF_THE_MACHINE

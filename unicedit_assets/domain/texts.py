@@ -5,6 +5,7 @@ Instructions are a sentence long: statistical language identifiers err on them, 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MIN_SHARE = 0.5
@@ -14,7 +15,12 @@ def _is_han(char: str) -> bool:
     return "\u3400" <= char <= "\u9fff" or "\U00020000" <= char <= "\U000323af"
 
 
-def _outside_quotes(text: str) -> str:
+# A straight single quote inside a word is an apostrophe and neither opens nor closes a passage.
+_SINGLE = re.compile(r"(?<![A-Za-z0-9])'(?:[^']|(?<=[A-Za-z])'(?=[A-Za-z]))*'(?![A-Za-z0-9])")
+_CURLY = re.compile("‘[^‘’]*’")
+
+
+def outside_quotes(text: str) -> str:
     """Drop quoted passages: the letters to be written into a picture may be in any script."""
     kept, depth_mark = [], ""
     closing = {'"': '"', "“": "”", "「": "」", "《": "》"}
@@ -25,11 +31,11 @@ def _outside_quotes(text: str) -> str:
             depth_mark = closing[char]
         else:
             kept.append(char)
-    return "".join(kept)
+    return _CURLY.sub("", _SINGLE.sub("", "".join(kept)))
 
 
 def _shares(text: str) -> tuple[float, float]:
-    letters = [char for char in _outside_quotes(text) if unicodedata.category(char)[0] == "L"]
+    letters = [char for char in outside_quotes(text) if unicodedata.category(char)[0] == "L"]
     if not letters:
         return 0.0, 0.0
     han = sum(map(_is_han, letters))

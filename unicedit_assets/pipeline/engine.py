@@ -133,11 +133,18 @@ class ThreadEngine:
 def _in_order(
     pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """Yield results in the order of the items, at most ``ahead`` of them taken at once."""
+    """Yield results in the order of the items, at most ``ahead`` of them taken at once.
+
+    Where it ends early, what no worker has begun is not begun any more.
+    """
     waiting = deque[Future[Result]]()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) >= ahead:
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

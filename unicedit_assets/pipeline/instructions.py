@@ -97,7 +97,7 @@ class Instructions:
     """The stage."""
 
     name = "instructions"
-    code_version = "1"
+    code_version = "2"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return (Ref("raw_images", partition),)

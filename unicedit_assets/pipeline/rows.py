@@ -40,13 +40,13 @@ def named(error: Exception) -> str:
     """Return an exception as one text: its kind and what it says.
 
     Raises:
-        Exception: the same one, when it speaks of the machine (disk, handles, mounts) or of a
-            backend that is down rather than of the row: a row must not be condemned for it, the run
-            must fail and be tried again.
+        Exception: the same one, when it speaks of the machine (disk, handles, mounts, memory) or
+            of a backend that is down rather than of the row: a row must not be condemned for it,
+            the run must fail and be tried again.
     """
     if isinstance(error, OSError) and is_of_the_machine(error):
         raise error
-    if isinstance(error, BackendDownError):
+    if isinstance(error, BackendDownError | MemoryError):
         raise error
     return detail_of(f"{type(error).__name__}: {error}")
 

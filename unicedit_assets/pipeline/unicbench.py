@@ -19,7 +19,8 @@ from unicedit_assets.domain.images import decoders
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Editor, Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
-from unicedit_assets.domain.unicbench import overall
+from unicedit_assets.domain.texts import storable
+from unicedit_assets.domain.unicbench import HIGHEST, METRICS, overall
 from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
 from unicedit_assets.pipeline.flow import edits_by
 from unicedit_assets.pipeline.instructions import (
@@ -45,7 +46,7 @@ class UnicBenchSamples:
     """The frozen benchmark; made once, before the first scores or release need it."""
 
     name = "unicbench_samples"
-    code_version = "1"
+    code_version = "2"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return ()
@@ -158,7 +159,7 @@ class UnicBenchScores:
     """The stage."""
 
     name = "unicbench_scores"
-    code_version = "1"
+    code_version = "2"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return (Ref(UnicBenchSamples.name, BENCHMARK),)
@@ -251,12 +252,14 @@ def collect_scores(
     error = answer.error
     try:
         total = overall(answer.scores, sample["subtask"]) if answer.scores else None
-        replies = json_text(answer.scores.replies) if answer.scores else ""
+        told = json_text(answer.scores.replies) if answer.scores else ""
     except (TypeError, ValueError) as flaw:  # NaN, beyond 0-10, replies that are not JSON
         total, error = None, named(flaw)
     if answer.scores is None or total is None:
-        detail = error or "the judge left a metric out"
-        collector.reject(sample["key"], Reason.UNSCORED, detail, sample, {"model": model})
+        scores, replies = _left(answer.scores)
+        detail = error or _missing(scores, replies, sample["subtask"])
+        extra: dict[str, Json] = {"model": model, "scores": scores, "replies": replies}
+        collector.reject(sample["key"], Reason.UNSCORED, detail, sample, extra)
         return
     reasons = needs_reasoning(sample["subtask"])
     collector.accept(
@@ -270,9 +273,36 @@ def collect_scores(
             "visual_quality": answer.scores.visual_quality,
             "reasoning_accuracy": answer.scores.reasoning_accuracy if reasons else None,
             "overall": total,
-            "replies": replies,
+            "replies": told,
             "judge": judge,
             "seconds": edit.seconds + answer.seconds,
             "edit_image": edit.image,
         }
+    )
+
+
+def _left(scores: Scores | None) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Return the valid scores and the replies of a sample that lacks a score; it was paid for."""
+    if scores is None:
+        return {}, {}
+    valid = {
+        metric: float(value)
+        for metric in METRICS
+        if isinstance(value := getattr(scores, metric, None), int | float)
+        and 0.0 <= value <= HIGHEST
+    }
+    replies = scores.replies if isinstance(scores.replies, Mapping) else {}
+    texts = {str(name): storable(text) for name, text in replies.items() if isinstance(text, str)}
+    return dict(valid), dict(texts)
+
+
+def _missing(scores: Mapping[str, Json], replies: Mapping[str, Json], subtask: str) -> str:
+    """Return which metrics a sample lacks, and what the judge said of each."""
+    wanted = [metric for metric in METRICS if metric != "overall"]
+    if not needs_reasoning(subtask):
+        wanted.remove("reasoning_accuracy")
+    return "; ".join(
+        f"{metric}: {replies.get(metric, 'the judge left it out')}"
+        for metric in wanted
+        if metric not in scores
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.vlm.parsing import ParseError, parse_reply
+from unicedit_assets.vlm.prompting import quoted
 from unicedit_assets.vlm.roles import Answer, FailureKind, Question, Vlm, VlmError
 
 # A model may do better when told that it was cut off; nothing else about these would change.
@@ -94,7 +95,7 @@ def again(question: Question, attempt: int, trouble: str) -> Question:
     if not attempt:
         return question
     remark = (
-        f"\n\nA previous reply to this could not be used: {trouble}\n"
-        "Reply again with exactly one JSON object that keeps to the schema, and nothing else."
+        f"\n\nA previous reply to this could not be used: {quoted(trouble)}\n"
+        "Reply again with exactly one JSON object as described above, and nothing else."
     )
     return replace(question, text=question.text + remark, seed=question.seed + attempt)

@@ -32,7 +32,7 @@ from unicedit_assets.vlm.prompting import (
 )
 from unicedit_assets.vlm.roles import FailureKind, Question, Vlm, VlmError
 
-VERSION = 1
+VERSION = 2
 _SURVEY, _WRITE = "instructor_survey", "instructor_write"
 _POINTS = 6
 _OBJECTS = 12
@@ -175,23 +175,26 @@ class _Round:
         return tuple(subtask for subtask in self._asked if subtask not in self._good)
 
     def take(self, text: str) -> None:
-        """Sort a reply's entries into good and poor ones; ``trouble`` tells what to do better."""
+        """Sort a reply's entries into good and poor ones; ``trouble`` tells what to do better.
+
+        Of entries of one name the first counts. A text under a name that was not asked for stands
+        for a subtask that was left out; a refusal under such a name says nothing of any.
+        """
         try:
             entries = parse_reply(text, _READ)["instructions"]
         except ParseError as error:
             self._all_poor(Reason.UNPARSEABLE, str(error))
             return
         self.trouble = ""
-        waiting = list(self.wanted)
-        entries = [entry for entry in entries if entry["subtask"] not in self._good]
-        entries.sort(key=lambda entry: entry["subtask"] not in waiting)
+        waiting, strays = list(self.wanted), []
         for entry in entries:
-            if not waiting:
-                break
-            own = entry["subtask"] in waiting
-            asked = entry["subtask"] if own else waiting[0]
-            waiting.remove(asked)
-            self._sort(asked, _outcome(entry))
+            if entry["subtask"] in waiting:
+                waiting.remove(entry["subtask"])
+                self._sort(entry["subtask"], _outcome(entry))
+            elif entry["subtask"] not in self._asked and entry["feasible"]:
+                strays.append(entry)
+        for entry in strays[: len(waiting)]:
+            self._sort(waiting.pop(0), _outcome(entry))
         for subtask in waiting:
             left_out = "the model left this subtask out"
             self._poor.setdefault(subtask, Refusal(subtask, Reason.UNPARSEABLE, left_out))

@@ -16,7 +16,7 @@ from unicedit_assets.vlm.asking import ask_json
 from unicedit_assets.vlm.prompting import TEXT, json_object, prompt_sha256, question, quoted
 from unicedit_assets.vlm.roles import Vlm
 
-VERSION = 1
+VERSION = 2
 _FOLLOWING = "instruction_following"
 _CONSISTENCY = "non_edit_consistency"
 _QUALITY = "visual_quality"

@@ -1,8 +1,9 @@
 """Reading a model's reply strictly: exactly one JSON object that keeps to its schema, or an error.
 
-Fences, prose or a closed ``<think>`` passage around the one object are tolerated; a second object,
-a repeated key, NaN, an unknown key, a number out of range or of another type are not. A reply is
-never mended into something the model did not say.
+Fences, prose or a closed ``<think>`` passage around the one object are tolerated; a thought that
+does not end, a second object, a bare value beside the object, a repeated key, NaN, an unknown key,
+a number out of range or of another type are not. A reply is never mended into something the model
+did not say.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.texts import is_text
 
 _BRACKETS = frozenset("{}[]")
-_THOUGHT_END = "</think>"
+_THOUGHT, _THOUGHT_END = "<think>", "</think>"
+_BETWEEN = re.compile(r"[\s,;`]+")
 
 
 class ParseError(ValueError):
@@ -47,17 +49,34 @@ def parse_object(text: str) -> dict[str, Any]:
     start = said.find("{")
     if start < 0:
         raise ParseError("there is no JSON object in the reply")
+    if _THOUGHT in said[:start]:
+        raise ParseError("the thought before the JSON object does not end")
     try:
         value, end = _DECODER.raw_decode(said, start)
     except RecursionError:
         raise ParseError("the JSON is nested too deeply") from None
     except ValueError as error:
         raise ParseError(f"not valid JSON: {error}") from None
-    if _BRACKETS & set(said[:start] + said[end:]):
+    before, after = said[:start], said[end:]
+    if _BRACKETS & set(before + after) or _is_bare(before) or _is_bare(after):
         raise ParseError("more than one JSON value in the reply")
     if not isinstance(value, dict):
         raise ParseError("the reply is not a JSON object")
     return value
+
+
+def _is_bare(text: str) -> bool:
+    """Tell whether a text is nothing but JSON values, such as a number behind the object."""
+    pieces = [piece for piece in _BETWEEN.split(text) if piece]
+    return bool(pieces) and (_is_json(text.strip(" \t\r\n,;`")) or all(map(_is_json, pieces)))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Our prompts as questions: a system text and a text with slots, versioned and hashed.
 
 What fills a slot (an instruction, a list of differences) is data: it is quoted as JSON, so it
-cannot end its own quotation.
+cannot end its own quotation, and it cannot hold a model's special tokens, which begin with ``<``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def prompt_sha256(*names: str) -> str:
 
 
 def quoted(value: Json) -> str:
-    """Return data as JSON for a prompt."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return data as JSON for a prompt, ``<`` as an escape."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def question(

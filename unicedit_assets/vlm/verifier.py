@@ -31,7 +31,7 @@ from unicedit_assets.vlm.prompting import (
 )
 from unicedit_assets.vlm.roles import Answer, Vlm, VlmError
 
-VERSION = 1
+VERSION = 2
 _CHAIN, _ENTAILMENT = "verifier", "verifier_entailment"
 _DIFFERENCES = 20
 
@@ -83,7 +83,8 @@ class VerifierOptions:
     Attributes:
         certain_no_edit: pictures whose blocks all differ by less than this (levels) are the same.
         entailment: whether a second question checks the rewritten text against the differences.
-        assumed_confidence: confidence where the server gives no token probabilities.
+        assumed_confidence: confidence where no token probabilities tell: the server gives none, or
+            a rule or the second question overruled the model.
         attempts: how often a question is asked at most.
         max_tokens: longest reply.
     """
@@ -163,7 +164,8 @@ class VlmVerifier:
                 answers += asked
                 entailed = {"entailed": float(not detail)}
             reason = Reason.MISALIGNED if detail else None
-        chances = reply.last.probabilities
+        # The model's probabilities are of its own class, not of what overruled it.
+        chances = {} if detail else reply.last.probabilities
         confidence = math.prod(chances.values()) if chances else self._options.assumed_confidence
         return Verdict(
             reason=reason,
