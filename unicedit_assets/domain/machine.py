@@ -21,3 +21,10 @@ OF_THE_MACHINE: Final = frozenset(getattr(errno, name) for name in _NAMES if has
 def is_of_the_machine(error: OSError) -> bool:
     """Return whether an error would hit whatever row came next as well."""
     return error.errno in OF_THE_MACHINE
+
+
+def is_machines(error: BaseException) -> bool:
+    """Return whether any error speaks of the machine: too little memory, or such an ``OSError``."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and is_of_the_machine(error)
+    )
