@@ -22,6 +22,7 @@ from functools import partial
 from typing import cast
 
 from unicedit_assets.domain import codec
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import (
     BackendDownError,
     BatchEditor,
@@ -95,6 +96,11 @@ def batches(sizes: Sequence[tuple[int, int]], most: int) -> list[list[int]]:
             found.append(batch)
         batch.append(position)
     return found
+
+
+def batching(editor: Editor, chunk: int) -> dict[str, Json]:
+    """Return what decides who shares a batch, as configuration; nothing where each is alone."""
+    return {"chunk": chunk} if int(getattr(editor, "batch", 1)) > 1 else {}
 
 
 @dataclass

@@ -21,7 +21,7 @@ from unicedit_assets.domain.roles import Editor, Judge, Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
 from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
-from unicedit_assets.pipeline.flow import edits_by
+from unicedit_assets.pipeline.flow import batching, edits_by
 from unicedit_assets.pipeline.instructions import (
     Dropped,
     Kept,
@@ -165,9 +165,11 @@ class UnicBenchScores:
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         model, language = partition.split("/")
+        editor = project.backends.models[model]
         return {
+            **batching(editor, project.settings.unicbench_scores.chunk),
             "language": language,
-            "model": dict(project.backends.models[model].identity),
+            "model": dict(editor.identity),
             "judge": dict(project.backends.judge.identity),
             "codec": dict(codec.lake_identity()),
         }
