@@ -40,6 +40,7 @@ class ImageServer:
     forms: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
     running: int = 0
     most: int = 0
     url: str = ""
@@ -86,35 +87,38 @@ def handler_of(server: ImageServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             server.headers.append(dict(self.headers))
             data = server.files.get(self.path)
-            self._send(Reply(body=data) if data else refusal(404, "no such file"))
+            status = server.refused.get(self.path, 404)
+            self._send(Reply(body=data) if data else refusal(status, "no such file"))
 
         def do_POST(self) -> None:
             with server.lock:
                 server.running += 1
                 server.most = max(server.most, server.running)
+            reply = Reply(500, b"")
             try:
-                self._edit()
+                reply = self._edit()
             finally:
+                # Before the answer goes out: whoever has it may ask again at once.
                 with server.lock:
                     server.running -= 1
+            if reply.drop:
+                self.close_connection = True
+            else:
+                self._send(reply)
 
-        def _edit(self) -> None:
+        def _edit(self) -> Reply:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             server.headers.append(dict(self.headers))
             if self.path != "/v1/images/edits":
-                self._send(refusal(404, "no such page"))
-                return
+                return refusal(404, "no such page")
             form = form_in(self.headers, body)
             server.forms.append(form)
             reply = server.script.popleft() if server.script else Reply()
             time.sleep(reply.wait)
-            if reply.body is None:
-                pixels = np.array(Image.open(io.BytesIO(form["image"])))
-                reply = reply_with(png(255 - pixels))
-            elif reply.drop:
-                self.close_connection = True
-                return
-            self._send(reply)
+            if reply.body is not None:
+                return reply
+            pixels = np.array(Image.open(io.BytesIO(form["image"])))
+            return reply_with(png(255 - pixels))
 
         def _send(self, reply: Reply) -> None:
             body = reply.body or b""

@@ -30,8 +30,10 @@ from resources.editors.fitting import fitted
 from resources.editors.http import Answer, TooLargeError, exchange, form_of
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.identity import Json
+from unicedit_assets.domain.machine import is_machines
 from unicedit_assets.domain.retries import RetryPolicy, is_retried
 from unicedit_assets.domain.roles import BackendDownError, Edited, EditorError, Pixels
+from unicedit_assets.domain.stopping import stopping
 from unicedit_assets.settings.editors import EndpointEditor
 from unicedit_assets.settings.fields import SettingsError, identity_of
 
@@ -40,30 +42,43 @@ CODE_VERSION = 1
 _FORMATS = ("PNG", "WEBP", "JPEG")
 _MOST_PIXELS = 64_000_000
 _DETAIL = 300
-# Of these no other row would fare better: wrong key, wrong address, unknown model.
-_SETUP = frozenset({401, 403, 404, 405})
+# Of these no other row would fare better: wrong key, no credit, wrong address, unknown model.
+_SETUP = frozenset({401, 402, 403, 404, 405, 407})
+_BUSY = frozenset({429, 502, 503, 504})
 _REDIRECTS = range(300, 400)
+# Letters of a key by which a server's message may still quote it.
+_TELLTALE = 4
+
+
+class RefusedError(EditorError):
+    """The server looked at this row and will not have it."""
 
 
 class Breaker:
-    """Counts failures in a row, of all threads together; a success starts anew."""
+    """Counts rows without a picture in a row, of all threads together; a picture starts anew.
+
+    Once there was a picture, refusals do not count: the server works and dislikes these rows.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
         self._failures = 0
+        self._proven = False
 
     def __reduce__(self) -> tuple[type[Breaker], tuple[int]]:
         return Breaker, (self._limit,)
 
     def succeeded(self) -> None:
-        """Note that the server did what it was asked for."""
+        """Note that a picture came."""
         with self._lock:
-            self._failures = 0
+            self._failures, self._proven = 0, True
 
-    def failed(self) -> bool:
-        """Note a failure; tell whether there were too many in a row."""
+    def failed(self, refused: bool = False) -> bool:
+        """Note that none came; tell whether there were too many in a row."""
         with self._lock:
+            if refused and self._proven:
+                return False
             self._failures += 1
             return self._failures >= self._limit
 
@@ -107,19 +122,31 @@ class RemoteEditor:
             EditorError: the server refused this row, or what it sent is no picture.
             BackendDownError: no row can be edited now.
         """
+        try:
+            pixels = self._made(image, prompt, seed)
+        except BackendDownError as error:
+            raise BackendDownError(self._told(str(error))) from None
+        except Exception as error:
+            own = isinstance(error, EditorError)
+            told = "" if own else f"the answer is no picture: {type(error).__name__}: "
+            told = self._told(f"{told}{error}")
+            if is_machines(error):
+                raise BackendDownError(f"editors.{self.name}: this machine fails: {told}") from None
+            if self.breaker.failed(isinstance(error, RefusedError)):
+                raise BackendDownError(
+                    f"editors.{self.name}: row after row comes back without a picture, "
+                    f"lastly because {told}"
+                ) from None
+            raise EditorError(told) from None
+        self.breaker.succeeded()
+        return Edited(pixels)
+
+    def _made(self, image: Pixels, prompt: str, seed: int) -> Pixels:
         height, width = image.shape[:2]
         body, kind = form_of(self._fields(prompt, seed, f"{width}x{height}"), _png(image))
         url = f"{self.settings.base_url.rstrip('/')}/images/edits"
         answer = self._asked(url, body, {"Content-Type": kind})
-        try:
-            pixels = _pixels(self._picture(answer.body))
-        except (EditorError, BackendDownError):
-            raise
-        except Exception as error:
-            raise EditorError(
-                f"the answer is no picture: {type(error).__name__}: {error}"
-            ) from error
-        return Edited(fitted(pixels, width, height))
+        return fitted(_pixels(self._picture(answer.body)), width, height)
 
     def _fields(self, prompt: str, seed: int, size: str) -> dict[str, str]:
         settings = self.settings
@@ -141,20 +168,32 @@ class RemoteEditor:
         variable = self.settings.api_key_variable
         if not variable:
             return ""
-        key = os.environ.get(variable, "")
+        where = f"editors.{self.name}: the environment variable {variable}"
+        key = os.environ.get(variable, "").strip()
         if not key:
-            raise BackendDownError(
-                f"editors.{self.name}: the environment variable {variable} holds no key"
-            )
+            raise BackendDownError(f"{where} holds no key")
+        if any(ord(letter) < 32 or 127 <= ord(letter) < 160 or ord(letter) > 255 for letter in key):
+            raise BackendDownError(f"{where} holds characters that no key has")
         return key
+
+    def _told(self, text: str) -> str:
+        """Return a message without any word that shows the key, or its beginning or end."""
+        key = os.environ.get(self.settings.api_key_variable, "").strip()
+        if not key:
+            return text
+        shown = {key} if len(key) < 2 * _TELLTALE else {key, key[:_TELLTALE], key[-_TELLTALE:]}
+        text = text.replace(key, "***")
+        return " ".join(
+            "***" if any(part in word for part in shown) else word for word in text.split(" ")
+        )
 
     def _asked(self, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         """Ask, again where that may help, and return the answer of a success."""
         key, rng, start = self._key(), random.SystemRandom(), time.monotonic()
         if key:
             headers = {**headers, "Authorization": f"Bearer {key}"}
-        attempt = 0
-        while True:
+        stop, attempt = stopping(), 0
+        while not stop.is_set():
             attempt += 1
             elapsed = time.monotonic() - start
             timeout = max(0.001, min(self.settings.timeout, self.settings.deadline - elapsed))
@@ -164,32 +203,32 @@ class RemoteEditor:
             except TooLargeError as error:
                 raise EditorError(str(error)) from error
             if answer.status is not None and answer.status < 300:
-                self.breaker.succeeded()
                 return answer
             elapsed = time.monotonic() - start
             delay = self.policy.delay(
                 answer.status, answer.headers, attempt, elapsed, time.time(), rng
             )
             if delay is None:
-                raise self._failure(answer, key)
-            time.sleep(delay)
+                raise self._failure(answer, is_link=body is None)
+            stop.wait(delay)
+        raise BackendDownError(f"editors.{self.name}: the run ends")
 
-    def _failure(self, answer: Answer, key: str) -> Exception:
+    def _failure(self, answer: Answer, is_link: bool) -> Exception:
         """Return what a failure means: the row's matter, or the run's."""
         status = answer.status
-        told = answer.problem or f"HTTP {status}: {_message(answer.body)}"
-        told = told.replace(key, "***") if key else told
+        # Shortened after the key is gone, or a part of it might stay.
+        message = self._told(_message(answer.body))[:_DETAIL]
+        told = answer.problem or f"HTTP {status}: {message}"
         where = f"editors.{self.name}"
-        if answer.unreachable or status == 429:
+        if answer.unreachable or status in _BUSY:
             return BackendDownError(f"{where}: the server is not there or stays busy: {told}")
-        if status is not None and (status in _SETUP or status in _REDIRECTS):
+        if status is None or is_retried(status):
+            return EditorError(f"the server failed: {told}")
+        if is_link and status != 407:
+            return EditorError(f"the picture that the server links to is not there: {told}")
+        if status in _SETUP or status in _REDIRECTS:
             return BackendDownError(f"{where}: the server does not serve this: {told}")
-        if not is_retried(status):
-            self.breaker.succeeded()
-            return EditorError(f"the server refused: {told}")
-        if self.breaker.failed():
-            return BackendDownError(f"{where}: the server fails again and again: {told}")
-        return EditorError(f"the server failed: {told}")
+        return RefusedError(f"the server refused: {told}")
 
     def _picture(self, body: bytes) -> bytes:
         """Return the encoded picture of an answer; a link is followed to the same host only."""
@@ -204,7 +243,7 @@ class RemoteEditor:
         base = self.settings.base_url
         url = urljoin(base, str(data[0]["url"]))
         if _origin(url) != _origin(base):
-            raise EditorError(f"the server links to another host: {urlsplit(url).netloc}")
+            raise EditorError(f"the server links to another host: {_host(url)}")
         return self._asked(url, None, {}).body
 
 
@@ -212,6 +251,11 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname, parts.port or default
+
+
+def _host(url: str) -> str:
+    """Return host and port, without a name or password before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _text(value: object) -> str:
@@ -223,7 +267,7 @@ def _png(image: Pixels) -> bytes:
 
 
 def _message(body: bytes) -> str:
-    """Return what an error body says, in bounded length."""
+    """Return what an error body says, on one line."""
     text = body.decode("utf-8", "replace")
     try:
         found: Any = json.loads(text)
@@ -231,7 +275,7 @@ def _message(body: bytes) -> str:
         text = str(error.get("message", error) if isinstance(error, dict) else error)
     except (ValueError, AttributeError):
         pass
-    return " ".join(text.split())[:_DETAIL]
+    return " ".join(text.split())
 
 
 def _pixels(data: bytes) -> Pixels:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 
 _PIECE = 1 << 16
@@ -43,7 +42,37 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_opener = urllib.request.build_opener(_NoRedirect)
+class _NoConnectionError(OSError):
+    """No connection stands: the address, the network, the handshake, too few handles."""
+
+
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except OSError as error:
+            raise _NoConnectionError(f"{type(error).__name__}: {error}") from error
+
+
+class _SecureConnection(HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except OSError as error:
+            raise _NoConnectionError(f"{type(error).__name__}: {error}") from error
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_SecureConnection, req)
+
+
+_opener = urllib.request.build_opener(_NoRedirect, _Http, _Https)
 
 
 def exchange(request: urllib.request.Request, timeout: float, most: int) -> Answer:
@@ -61,8 +90,9 @@ def exchange(request: urllib.request.Request, timeout: float, most: int) -> Answ
             return _refusal(error, until, most)
     except (urllib.error.URLError, HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
-        lost = isinstance(reason, ConnectionRefusedError | socket.gaierror)
-        return Answer(None, problem=f"{type(reason).__name__}: {reason}", unreachable=lost)
+        if isinstance(reason, _NoConnectionError):
+            return Answer(None, problem=str(reason), unreachable=True)
+        return Answer(None, problem=f"{type(reason).__name__}: {reason}")
 
 
 def _refusal(error: urllib.error.HTTPError, until: float, most: int) -> Answer:

@@ -40,10 +40,10 @@ def weights_version(where: str, model: str, revision: str) -> str:
         SettingsError: there is no such folder, it holds no weights that can be loaded safely, or
             a hub id comes without a revision.
     """
-    path = Path(model).expanduser()
-    if path.is_file():
+    path = _path(model)
+    if path and path.is_file():
         return digest(_sampled(path), revision)
-    if path.is_dir():
+    if path and path.is_dir():
         files = sorted(_files(path))
         if not any(file.suffix == ".safetensors" for file in files):
             raise SettingsError(f"{where}: {model} holds no .safetensors file")
@@ -61,8 +61,18 @@ def weights_version(where: str, model: str, revision: str) -> str:
 
 def located(model: str) -> str:
     """Return a folder or file as the libraries open it, and a hub id as it is."""
+    path = _path(model)
+    return str(path) if path and path.exists() else model
+
+
+def _path(model: str) -> Path | None:
+    """Return where a folder or file may be; None where the name can only be a hub id.
+
+    Settings turn what is below the project's home into an absolute path; what the working
+    directory happens to hold under a hub id's name does not count.
+    """
     path = Path(model).expanduser()
-    return str(path) if path.exists() else model
+    return path if path.is_absolute() else None
 
 
 def _files(folder: Path) -> Iterator[Path]:

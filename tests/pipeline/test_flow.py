@@ -309,3 +309,20 @@ def test_batches_never_reach_over_a_chunks_end() -> None:
     flow.close()
     assert editor.seen == [[0, 2], [3, 5]]
     assert all(a[-1] < b[0] for a, b in pairwise(editor.seen))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_chunk_counts_where_it_decides_who_shares_a_batch(project: Project, batch: int) -> None:
+    chosen = {"held": Inverting(batch=batch)}
+    backends = replace(project.backends, editors=chosen, models=chosen)
+    for ref, stage in (
+        (Ref("edits", "s00000/held"), "edits"),
+        (Ref("unicbench_scores", "held/en"), "unicbench_scores"),
+    ):
+        fingerprints = {
+            replace(reopened(project, {stage: {"chunk": chunk}}), backends=backends)
+            .spec(ref)
+            .fingerprint
+            for chunk in (2, 3)
+        }
+        assert len(fingerprints) == (2 if batch > 1 else 1)

@@ -15,6 +15,7 @@ from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.settings import Settings, SettingsError
 
 EDITOR = {"kind": "openai-images", "model": "edit-1", "base_url": "http://127.0.0.1:9/v1"}
+MODEL = {"kind": "flux-kontext", "model": "/models/flux"}
 EYES = {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
 
 
@@ -66,6 +67,10 @@ def test_the_benchmark_scores_the_classical_editor_without_planted_faults() -> N
             "'evidence-1' is an embedded version's name",
         ),
         ({"verified_edits": {"verifier": "eyes-9"}}, "no verifier 'eyes-9'"),
+        (
+            {"engine": "ray", "editors": {"e": {**MODEL, "batch_size": 2}}},
+            "editors.e.batch_size: the engine 'ray' edits row by row",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used_are_told_in_one_sentence(

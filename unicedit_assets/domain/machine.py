@@ -23,3 +23,10 @@ def is_of_the_machine(error: OSError) -> bool:
     if error.errno is None:  # as raised by clients, not by the system
         return isinstance(error, TimeoutError | ConnectionError)
     return error.errno in OF_THE_MACHINE
+
+
+def is_machines(error: BaseException) -> bool:
+    """Return whether any error speaks of the machine: too little memory, or such an ``OSError``."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and is_of_the_machine(error)
+    )

@@ -9,7 +9,7 @@ from unicedit_assets.domain import codec, identity, schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Editor
 from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
-from unicedit_assets.pipeline.flow import edits_by
+from unicedit_assets.pipeline.flow import batching, edits_by
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector, json_text
@@ -42,9 +42,11 @@ class Edits:
         fields = project.settings.edits.identity_fields()
         # Faults are part of the editor that plants them, not of every editor.
         fields.pop("faults")
+        editor = self._editor(project, partition)
         return {
             **fields,
-            "editor": dict(self._editor(project, partition).identity),
+            **batching(editor, project.settings.edits.chunk),
+            "editor": dict(editor.identity),
             "codec": dict(codec.lake_identity()),
         }
 

@@ -22,6 +22,7 @@ from functools import partial
 from typing import cast
 
 from unicedit_assets.domain import codec
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import (
     BackendDownError,
     BatchEditor,
@@ -30,6 +31,7 @@ from unicedit_assets.domain.roles import (
     EditSample,
     Pixels,
 )
+from unicedit_assets.domain.stopping import bind
 from unicedit_assets.pipeline.editing import (
     EditAnswer,
     EditRequest,
@@ -96,6 +98,11 @@ def batches(sizes: Sequence[tuple[int, int]], most: int) -> list[list[int]]:
     return found
 
 
+def batching(editor: Editor, chunk: int) -> dict[str, Json]:
+    """Return what decides who shares a batch, as configuration; nothing where each is alone."""
+    return {"chunk": chunk} if int(getattr(editor, "batch", 1)) > 1 else {}
+
+
 @dataclass
 class _Begun:
     """A chunk on its way: the answers to come, and the model's calls for it."""
@@ -127,7 +134,10 @@ class EditFlow:
         self._begun: dict[int, _Begun] = {}
         self._rows_ahead = slots * self._batch * _BATCHES_AHEAD
         hands = max(2, min(_MOST_HANDS, len(os.sched_getaffinity(0))))
-        self._model = ThreadPoolExecutor(slots, thread_name_prefix="editor")
+        self._stop = threading.Event()
+        self._model = ThreadPoolExecutor(
+            slots, thread_name_prefix="editor", initializer=bind, initargs=(self._stop,)
+        )
         # Apart from each other, so that what the model waits for never queues behind what it made.
         self._readers = ThreadPoolExecutor(max(1, hands // 2), thread_name_prefix="reader")
         self._hands = ThreadPoolExecutor(hands, thread_name_prefix="hand")
@@ -150,7 +160,11 @@ class EditFlow:
         return {"model_busy_share": share, "model_seconds": self.meter.seconds}
 
     def close(self) -> None:
-        """Stop; a call of the model that runs is waited for, everything else is dropped."""
+        """Stop; a call of the model that runs is waited for, everything else is dropped.
+
+        A call that waits to try again gives up instead (see ``domain.stopping``).
+        """
+        self._stop.set()
         self._model.shutdown(cancel_futures=True)
         self._readers.shutdown(cancel_futures=True)
         self._hands.shutdown(cancel_futures=True)

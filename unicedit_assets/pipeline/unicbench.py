@@ -22,7 +22,7 @@ from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
 from unicedit_assets.domain.texts import storable
 from unicedit_assets.domain.unicbench import HIGHEST, METRICS, overall
 from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
-from unicedit_assets.pipeline.flow import edits_by
+from unicedit_assets.pipeline.flow import batching, edits_by
 from unicedit_assets.pipeline.instructions import (
     Dropped,
     Kept,
@@ -166,9 +166,11 @@ class UnicBenchScores:
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         model, language = partition.split("/")
+        editor = project.backends.models[model]
         return {
+            **batching(editor, project.settings.unicbench_scores.chunk),
             "language": language,
-            "model": dict(project.backends.models[model].identity),
+            "model": dict(editor.identity),
             "judge": dict(project.backends.judge.identity),
             "codec": dict(codec.lake_identity()),
         }

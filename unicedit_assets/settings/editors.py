@@ -84,6 +84,7 @@ class FluxKontextEditor(DiffusionEditor):
 
     kind: Literal["flux-kontext"] = identity("flux-kontext", "Which pipeline this is.")
     steps: int = identity(28, "Denoising steps.", ge=1)
+    max_sequence_length: int = identity(512, "Most tokens of an instruction.", ge=1, le=512)
     guidance: float = identity(3.5, "Guidance that the distilled model takes as an input.", ge=0)
 
 

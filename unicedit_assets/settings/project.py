@@ -15,6 +15,7 @@ from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.settings.editors import EditorModel
 from unicedit_assets.settings.fields import SettingsError, identity, runtime
 from unicedit_assets.settings.gpu import GpuSettings, RaySettings
+from unicedit_assets.settings.places import below, placed_editor, placed_vlm
 from unicedit_assets.settings.roles import RolesSettings
 from unicedit_assets.settings.stages import (
     CheckSettings,
@@ -104,11 +105,17 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{path}: instructions.quotas: weights are at least 0, and one is positive"
             )
-        places = {name: getattr(settings, name) for name in ("lake", "source", "subject_model")}
-        if settings.subject == "person":
-            places["subject_model"] = settings.subject_model or MODEL
-        below = {name: _below(home, place) for name, place in places.items()}
-        return settings.model_copy(update=below)
+        return settings._placed(home)
+
+    def _placed(self, home: Path) -> Settings:
+        """Return the same settings with every folder as it is found from any working directory."""
+        places = {name: getattr(self, name) for name in ("lake", "source", "subject_model")}
+        if self.subject == "person":
+            places["subject_model"] = self.subject_model or MODEL
+        update: dict[str, Any] = {name: below(home, place) for name, place in places.items()}
+        update["editors"] = {name: placed_editor(home, one) for name, one in self.editors.items()}
+        update["vlms"] = {name: placed_vlm(home, one) for name, one in self.vlms.items()}
+        return self.model_copy(update=update)
 
     def lake_url(self, home: Path) -> str:
         """Return where the data live."""
@@ -117,8 +124,3 @@ class Settings(BaseModel):
     def worker_count(self) -> int:
         """Return how many worker processes to start."""
         return self.workers or len(os.sched_getaffinity(0))
-
-
-def _below(home: Path, place: str) -> str:
-    """Return a place that means the same from any working directory."""
-    return place if not place or "://" in place else str(home.absolute() / place)

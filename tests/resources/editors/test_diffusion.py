@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pickle
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,9 +167,9 @@ def test_a_model_is_loaded_once_and_another_takes_its_place(
     loads = []
     real = pipelines.load_pipeline
 
-    def counted(settings: Any) -> Any:
+    def counted(settings: Any, device: str) -> Any:
         loads.append(settings.kind)
-        return real(settings)
+        return real(settings, device)
 
     monkeypatch.setattr(diffusion, "load_pipeline", counted)
     diffusion._held.clear()
@@ -210,15 +212,115 @@ def test_a_batch_that_does_not_fit_is_halved(
         assert np.abs(each.astype(int) - expected[n]).max() <= 1
 
 
-def test_a_broken_device_ends_the_run(
-    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+BROKEN = (
+    RuntimeError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+    RuntimeError("[CUDA] no kernel image is available"),
+    MemoryError("Unable to allocate 3 GiB"),
+    OSError(errno.EIO, "Input/output error"),
+)
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """A process in which no model did anything yet."""
+    diffusion._records.clear()
+    yield
+    diffusion._records.clear()
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("error", BROKEN, ids=str)
+def test_a_broken_device_or_machine_ends_the_run(
+    error: Exception, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise error
 
+    editor = editor_of("flux-kontext", models)
+    alone(editor, [sample(0)])
     monkeypatch.setattr(diffusion, "run_pipeline", broken)
-    with pytest.raises(BackendDownError, match="the device is broken: CUDA error"):
-        editor_of("flux-kontext", models).edit_batch([sample(0)])
+    with pytest.raises(BackendDownError, match="the device is broken: ") as caught:
+        editor.edit_batch([sample(0), sample(1)])
+    assert str(error) in str(caught.value)
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("words", ["CUDA out of memory", "DefaultCPUAllocator: no memory"])
+def test_a_picture_that_does_not_fit_is_the_rows_matter_once_one_of_its_size_did(
+    words: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    editor = editor_of("flux-kontext", models)
+    error = torch.OutOfMemoryError(words) if "CUDA" in words else RuntimeError(words)
+    real = pipelines.run_pipeline
+
+    def tight(*arguments: Any) -> Any:
+        if any(each.prompt == "tight" for each in arguments[2]):
+            raise error
+        return real(*arguments)
+
+    def too_large(width: int, height: int) -> Any:
+        return editor.edit_batch([EditSample(sample(0, width, height).image, "tight", 1)])[0]
+
+    monkeypatch.setattr(diffusion, "run_pipeline", tight)
+    with pytest.raises(BackendDownError, match="does not fit into the device's memory, and none"):
+        too_large(96, 64)
+    alone(editor, [sample(0, 96, 64)])
+    assert isinstance(too_large(112, 64), EditorError)
+    with pytest.raises(BackendDownError, match="set `offload`"):
+        too_large(256, 64)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_many_failing_rows_in_a_row_end_the_run(
+    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = editor_of("flux-kontext", models)
+    real = pipelines.run_pipeline
+
+    def failing(*arguments: Any) -> Any:
+        if arguments[2][0].prompt == "fail":
+            raise RuntimeError("a shape that no kernel knows")
+        return real(*arguments)
+
+    def row(prompt: str) -> Any:
+        return editor.edit_batch([EditSample(sample(0).image, prompt, 1)])[0]
+
+    monkeypatch.setattr(diffusion, "run_pipeline", failing)
+    for _ in range(2):
+        assert all(isinstance(row("fail"), EditorError) for _ in range(7))
+        assert isinstance(row("Paint it red."), Edited)
+    # A text that is too long tells nothing of the device.
+    assert all(isinstance(row("very " * 3000), EditorError) for _ in range(9))
+    assert all(isinstance(row("fail"), EditorError) for _ in range(7))
+    with pytest.raises(BackendDownError, match="8 rows in a row failed, lastly: RuntimeError"):
+        row("fail")
+
+
+def test_a_text_encoder_is_not_asked_for_more_than_it_reads(models: dict[str, Path]) -> None:
+    assert settings_of("qwen-image-edit", Path("m"), max_sequence_length=1024)
+    with pytest.raises(ValueError, match="less than or equal to 512"):
+        settings_of("flux-kontext", Path("m"), max_sequence_length=513)
+
+
+def test_a_worker_with_other_weights_ends_the_run(models: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models["flux-kontext"], folder)
+    moved = {"flux-kontext": folder}
+    sent, again = (pickle.dumps(editor_of("flux-kontext", moved)) for _ in range(2))
+    assert sent == again == pickle.dumps(pickle.loads(sent))
+    pickle.loads(sent).load()
+    config = folder / "model_index.json"
+    config.write_text(config.read_text() + " ")
+    elsewhere = pickle.loads(sent)
+    with pytest.raises(BackendDownError, match="the weights of this worker are not those"):
+        elsewhere.load()
+    with pytest.raises(BackendDownError, match="the weights of this worker are not those"):
+        elsewhere.edit_batch([sample(0)])
+    assert pickle.dumps(elsewhere) == sent
 
 
 @pytest.fixture
@@ -234,10 +336,14 @@ def poisoned(models: dict[str, Path]) -> Iterator[DiffusersEditor]:
     diffusion._held.clear()
 
 
+@pytest.mark.usefixtures("fresh")
 def test_an_output_that_is_not_finite_is_no_edit(poisoned: DiffusersEditor) -> None:
     (made,) = poisoned.edit_batch([sample(0)])
     assert isinstance(made, EditorError)
     assert str(made) == "the model's output is not finite"
+    with pytest.raises(BackendDownError, match="8 rows in a row failed, lastly: the model's"):
+        for _ in range(7):
+            poisoned.edit_batch([sample(0)])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -253,8 +359,6 @@ def test_a_text_that_is_too_long_is_refused_alone(kind: str, models: dict[str, P
 
 
 def test_a_damaged_model_is_told(models: dict[str, Path], tmp_path: Path) -> None:
-    import shutil
-
     folder = Path(shutil.copytree(models["flux-kontext"], tmp_path / "model"))
     for path in folder.glob("transformer/*.safetensors"):
         path.write_bytes(path.read_bytes()[:1000])

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import pickle
+import threading
 import time
+import traceback
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -103,7 +110,7 @@ def test_a_refused_row_is_told_why_and_not_asked_again(status: int) -> None:
     assert len(server.forms) == 1
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 307])
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 407, 307])
 def test_a_wrong_setup_ends_the_run(status: int) -> None:
     reply = refusal(status, "no", Location="http://127.0.0.1:1/elsewhere")
     with (
@@ -121,10 +128,26 @@ def test_a_server_that_is_not_there_ends_the_run() -> None:
         edit(server, attempts=2)
 
 
-def test_a_server_that_stays_busy_ends_the_run() -> None:
+@pytest.mark.parametrize("reason", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMFILE, None])
+def test_before_a_connection_stands_no_row_is_condemned(
+    reason: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OSError(reason, os.strerror(reason)) if reason else TimeoutError("timed out")
+
+    def unconnected(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("socket.create_connection", unconnected)
+    for url in ("http://192.0.2.1/v1", "https://192.0.2.1/v1"):
+        with pytest.raises(BackendDownError, match="the server is not there or stays busy"):
+            editor_at(url, attempts=1).edit(SOURCE, "x", 1)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_stays_busy_ends_the_run(status: int) -> None:
     with (
-        image_server(*[refusal(429, "quota", **SOON)] * 3) as server,
-        pytest.raises(BackendDownError, match="stays busy: HTTP 429: quota"),
+        image_server(*[refusal(status, "quota", **SOON)] * 3) as server,
+        pytest.raises(BackendDownError, match=f"stays busy: HTTP {status}: quota"),
     ):
         edit(server, attempts=3)
     assert len(server.forms) == 3
@@ -137,18 +160,52 @@ def test_a_failing_row_is_a_reject_until_too_many_fail_in_a_row() -> None:
         for _ in range(7):
             with pytest.raises(EditorError, match="the server failed: HTTP 500: worker died"):
                 editor.edit(SOURCE, "x", 1)
-        with pytest.raises(BackendDownError, match="again and again"):
+        with pytest.raises(BackendDownError, match=r"row after row .* HTTP 500: worker died"):
             editor.edit(SOURCE, "x", 1)
 
 
-def test_a_success_or_a_refusal_starts_the_count_anew() -> None:
-    breaker = Breaker(2)
-    assert [breaker.failed(), breaker.succeeded(), breaker.failed(), breaker.failed()] == [
-        False,
-        None,
-        False,
-        True,
-    ]
+def told_by(editor: RemoteEditor, rows: int) -> list[type[Exception] | None]:
+    """Return what becomes of so many rows: the kind of error, or None for a picture."""
+    found: list[type[Exception] | None] = []
+    for _ in range(rows):
+        try:
+            editor.edit(SOURCE, "x", 1)
+        except (EditorError, BackendDownError) as error:
+            found.append(BackendDownError if isinstance(error, BackendDownError) else EditorError)
+        else:
+            found.append(None)
+    return found
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=b"<html>"),
+        Reply(body=b'{"data": []}'),
+        refusal(400, "unknown parameter: response_format"),
+        link_to("http://elsewhere:9/1.png"),
+        link_to("/files/none.png"),
+        reply_with(b"no picture"),
+        reply_with(png(np.random.default_rng(2).integers(0, 256, (300, 300, 3), np.uint8))),
+    ],
+)
+def test_a_server_that_never_gives_a_picture_ends_the_run(reply: Reply) -> None:
+    with image_server(*[reply] * 9) as server:
+        editor = editor_at(server.url, concurrency=1, max_response_bytes=100_000)
+        assert told_by(editor, 9) == [EditorError] * 7 + [BackendDownError] * 2
+
+
+def test_a_picture_starts_the_count_anew_and_refusals_count_no_more() -> None:
+    refused, failing = refusal(400, "moderated"), refusal(500, "died")
+    script = [*[refused] * 7, Reply(), *[refused] * 20, *[failing] * 7, refused, failing]
+    with image_server(*script) as server:
+        told = told_by(editor_at(server.url, concurrency=1, attempts=1), len(script))
+    assert told == [*[EditorError] * 7, None, *[EditorError] * 28, BackendDownError]
+
+
+def test_the_count_travels_as_a_new_one() -> None:
+    breaker = pickle.loads(pickle.dumps(Breaker(2)))
+    assert [breaker.failed(), breaker.failed()] == [False, True]
 
 
 def test_an_answer_has_so_much_time_and_an_edit_so_much_in_all() -> None:
@@ -216,6 +273,83 @@ def test_the_key_is_needed_and_never_told(monkeypatch: pytest.MonkeyPatch) -> No
             edit(server, api_key_variable="IMAGES_KEY")
     assert "secret" not in str(caught.value)
     assert "secret" not in json.dumps(editor_at(server.url).identity)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " "])
+def test_a_key_may_end_in_a_newline(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGES_KEY", f"secret{ending}")
+    with image_server() as server:
+        edit(server, api_key_variable="IMAGES_KEY")
+    assert server.headers[0]["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize(
+    "key", ["sec\nret", "sec\x01ret", "sec\x85ret", "secret\u2026", "密钥secret"]
+)
+def test_a_key_that_cannot_be_sent_ends_the_run_untold(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGES_KEY", key)
+    with image_server() as server, pytest.raises(BackendDownError) as caught:
+        edit(server, api_key_variable="IMAGES_KEY")
+    assert str(caught.value) == (
+        "editors.remote: the environment variable IMAGES_KEY holds characters that no key has"
+    )
+    assert not server.headers
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refusal(401, "Incorrect API key: sk-p******wxyz."),
+        refusal(400, f"{'x ' * 140}you sent sk-proj-0123-wxyz to us"),
+        refusal(500, "sk-proj-0123-wxyz"),
+        link_to("http://sk-proj-0123-wxyz@elsewhere/"),
+        Reply(body=b'{"data": [{"b64_json": "", "url": "http://[sk-proj-0123-wxyz"}]}'),
+    ],
+)
+def test_what_a_server_says_of_the_key_is_kept_back(
+    reply: Reply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGES_KEY", "sk-proj-0123-wxyz\n")
+    with image_server(reply) as server:
+        editor = editor_at(server.url, api_key_variable="IMAGES_KEY", attempts=1)
+        with pytest.raises((EditorError, BackendDownError)) as caught:
+            editor.edit(SOURCE, "x", 1)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "sk-p" not in told
+    assert "wxyz" not in told
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 307])
+def test_a_picture_that_is_gone_is_its_rows_matter(status: int) -> None:
+    with image_server(link_to("/files/1.png"), Reply()) as server:
+        server.refused["/files/1.png"] = status
+        with pytest.raises(EditorError, match=f"links to is not there: HTTP {status}"):
+            edit(server)
+        edit(server)
+
+
+def test_a_flow_that_ends_does_not_wait_for_tries_to_come() -> None:
+    patient = {"Retry_After": "60"}
+    with image_server(refusal(503, "busy", **patient), refusal(503, "busy", **patient)) as server:
+        editor = editor_at(server.url, concurrency=2)
+        requests = [EditRequest(codec.encode_lake(SOURCE), f"prompt {n}", n) for n in range(3)]
+        flow = EditFlow(editor, lambda _: requests, lambda: [0])
+        ahead = threading.Thread(target=lambda: suppressed(flow), daemon=True)
+        ahead.start()
+        while len(server.forms) < 2:
+            time.sleep(0.01)
+        start = time.monotonic()
+        flow.close()
+        assert time.monotonic() - start < 10
+        # The editor is as good as before for whoever comes next.
+        assert (editor.edit(SOURCE, "x", 1).pixels == 255 - SOURCE).all()
+
+
+def suppressed(flow: EditFlow) -> None:
+    with suppress(BackendDownError, CancelledError):
+        flow.answers(0)
 
 
 def test_as_many_requests_run_at_once_as_the_settings_say() -> None:

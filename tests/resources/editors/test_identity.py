@@ -239,3 +239,55 @@ def test_an_editor_is_cheap_to_send(weights: Path) -> None:
         sent = pickle.dumps(editor)
         assert len(sent) < 4000
         assert pickle.loads(sent).identity == before
+
+
+HOME = """
+[editors.local]
+kind = "flux-kontext"
+model = "models/flux"
+lora = {path = "models/adapter.safetensors"}
+[editors.hub]
+kind = "qwen-image-edit"
+model = "org/model"
+revision = "r"
+[editors.remote]
+kind = "openai-images"
+model = "models/flux"
+base_url = "http://127.0.0.1:1/v1"
+[vlms.local]
+kind = "transformers"
+model = "models/flux"
+cache = "replies"
+[vlms.remote]
+kind = "openai"
+model = "models/flux"
+base_url = "http://127.0.0.1:1/v1"
+cache = "/data/replies"
+"""
+
+
+def test_relative_folders_are_below_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    weights_in(home / "models" / "flux")
+    (home / "models" / "adapter.safetensors").write_bytes(b"x")
+    (home / "unicedit.toml").write_text(HOME)
+    # What the working directory happens to hold is no model of the project's.
+    weights_in(tmp_path / "elsewhere" / "org" / "model")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = Settings.load(home)
+    local, hub, remote = (settings.editors[name] for name in ("local", "hub", "remote"))
+    assert isinstance(local, DiffusionEditor)
+    assert isinstance(hub, DiffusionEditor)
+    assert isinstance(remote, EndpointEditor)
+    assert local.model == settings.vlms["local"].model == str(home / "models" / "flux")
+    assert local.lora
+    assert local.lora.path == str(home / "models" / "adapter.safetensors")
+    assert hub.model == "org/model"
+    assert DiffusersEditor("hub", hub).identity["version"] == "org/model@r"
+    assert remote.model == settings.vlms["remote"].model == "models/flux"
+    assert settings.vlms["local"].cache == str(home / "replies")
+    assert settings.vlms["remote"].cache == "/data/replies"
+    monkeypatch.chdir(home)
+    assert Settings.load(Path()) == settings
