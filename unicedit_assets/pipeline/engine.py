@@ -17,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from typing import Protocol, TypeVar, runtime_checkable
 
+from unicedit_assets.pipeline import waiting
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -126,18 +128,27 @@ class ThreadEngine:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield ``function(item)`` in the order of the items, ``threads`` of them at once."""
-        with ThreadPoolExecutor(self._threads) as pool:
+        pool = ThreadPoolExecutor(self._threads)
+        try:
             yield from _in_order(pool, function, items, self._threads * _AHEAD)
+        except GeneratorExit:
+            pool.shutdown(cancel_futures=True)
+            raise
+        except BaseException:  # an interrupt must not wait for what a thread waits for
+            waiting.give_up(pool)
+            raise
+        finally:
+            pool.shutdown()
 
 
 def _in_order(
     pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
     """Yield results in the order of the items, at most ``ahead`` of them taken at once."""
-    waiting = deque[Future[Result]]()
+    under_way = deque[Future[Result]]()
     for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        under_way.append(pool.submit(function, item))
+        if len(under_way) >= ahead:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()

@@ -30,6 +30,7 @@ from unicedit_assets.domain.roles import (
     EditSample,
     Pixels,
 )
+from unicedit_assets.pipeline import waiting
 from unicedit_assets.pipeline.editing import (
     EditAnswer,
     EditRequest,
@@ -151,7 +152,7 @@ class EditFlow:
 
     def close(self) -> None:
         """Stop; a call of the model that runs is waited for, everything else is dropped."""
-        self._model.shutdown(cancel_futures=True)
+        waiting.give_up(self._model)
         self._readers.shutdown(cancel_futures=True)
         self._hands.shutdown(cancel_futures=True)
 
