@@ -7,7 +7,6 @@ commonest failure. A device that is broken condemns no row; it ends the run.
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 from resources.editors.fitting import fitted, to_pixels
 from resources.editors.pipelines import load_pipeline, run_pipeline
 from resources.editors.weights import weights_version
-from resources.gpu import LeaseError, held_device
+from resources.gpu import Holder, LeaseError, free_memory
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import (
     BackendDownError,
@@ -48,13 +47,13 @@ def hold(key: str, load: Callable[[], Any]) -> Any:
     return _held[key]
 
 
-def free_memory() -> None:
-    """Give back what nobody refers to, to the device as well."""
-    import torch
+def _let_go() -> None:
+    with _lock:
+        _held.clear()
+        free_memory()
 
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+
+_holder = Holder("editor", _let_go)
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,11 @@ class DiffusersEditor:
     def __getstate__(self) -> Mapping[str, object]:
         """Travel without what was computed, so that equal editors are equal bytes."""
         return {"name": self.name, "settings": self.settings, "gpu": self.gpu}
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs the model wants."""
+        return 0 if self.settings.device == "cpu" else 1
 
     @property
     def batch(self) -> int:
@@ -107,7 +111,7 @@ class DiffusersEditor:
         Raises:
             BackendDownError: it cannot be loaded.
         """
-        with _lock:
+        with _holder.using(), _lock:
             self._pipeline()
 
     def edit(self, image: Pixels, prompt: str, seed: int) -> Edited:
@@ -128,7 +132,7 @@ class DiffusersEditor:
         Raises:
             BackendDownError: no edit can be made any more.
         """
-        with _lock:
+        with _holder.using(), _lock:
             pipeline = self._pipeline()
             made, problem = self._tried(pipeline, samples)
             if not problem:
@@ -159,7 +163,7 @@ class DiffusersEditor:
 
     def _pipeline(self) -> Any:
         try:
-            device = held_device(self.settings.device, self.gpu)
+            device = _holder.place(self.settings.device, self.gpu)
             key = digest(self.identity, device, self.settings.offload)
             return hold(key, lambda: load_pipeline(self.settings, device))
         except LeaseError as error:

@@ -14,6 +14,7 @@ from resources.gpu.devices import (
     LeaseError,
     visible_devices,
 )
+from resources.gpu.holders import Holder, check_together, free_memory, held_models
 from resources.gpu.leases import Lease, Leases, held_device, only_held_visible
 
 os.environ.setdefault(ORDER_VARIABLE, PCI_ORDER)
@@ -21,10 +22,14 @@ os.environ.setdefault(ORDER_VARIABLE, PCI_ORDER)
 __all__ = [
     "FAKE_VARIABLE",
     "Device",
+    "Holder",
     "Lease",
     "LeaseError",
     "Leases",
+    "check_together",
+    "free_memory",
     "held_device",
+    "held_models",
     "only_held_visible",
     "visible_devices",
 ]

@@ -19,7 +19,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,16 +272,17 @@ _held_lock = threading.Lock()
 _held_devices: dict[str, Device] = {}
 
 
-def held_device(device: str, settings: GpuSettings) -> str:
+def held_device(device: str, settings: GpuSettings, avoid: Collection[str] = ()) -> str:
     """Return the device that a model of this process belongs on; lease it until the process ends.
 
     Args:
         device: ``auto`` (a leased GPU, or the CPU where there is none), ``cuda`` (a leased GPU),
             ``cuda:1`` (that one, leased) or anything else, which is returned as it is.
         settings: how to lease. All models of one process share its leased device.
+        avoid: keys of the devices on which another model of this process is at work.
 
     Raises:
-        LeaseError: no GPU is there or free in time.
+        LeaseError: no GPU is there or free in time, or this process uses all that there are.
     """
     if device != "auto" and not device.startswith("cuda"):
         return device
@@ -293,6 +294,9 @@ def held_device(device: str, settings: GpuSettings) -> str:
         return "cpu"
     if not wanted:
         raise LeaseError(f"device = {device!r}: of GPUs, {len(leases.devices)} are visible")
+    wanted = tuple(each for each in wanted if each.key not in avoid)
+    if not wanted:
+        raise _in_use(len(leases.devices))
     with _held_lock:
         for each in wanted:
             if each.key in _held_devices:
@@ -304,21 +308,26 @@ def held_device(device: str, settings: GpuSettings) -> str:
 
 
 @contextmanager
-def only_held_visible(count: int, settings: GpuSettings) -> Iterator[None]:
+def only_held_visible(
+    count: int, settings: GpuSettings, avoid: Collection[str] = ()
+) -> Iterator[tuple[Device, ...]]:
     """Lease ``count`` GPUs until the process ends; processes started inside see only those.
 
-    Without any GPU it does nothing.
+    Without any GPU it does nothing. Yields the devices; ``avoid`` is as of ``held_device``.
 
     Raises:
-        LeaseError: there are fewer GPUs, or they were not free in time.
+        LeaseError: there are fewer GPUs, they were not free in time, or this process uses them.
     """
     leases = Leases.of(settings)
     if not leases.devices:
-        yield
+        yield ()
         return
+    usable = [each for each in leases.devices if each.key not in avoid]
+    if avoid and len(usable) < count:
+        raise _in_use(len(leases.devices))
     with _held_lock:
-        mine = [each for each in leases.devices if each.key in _held_devices][:count]
-        others = tuple(each for each in leases.devices if each.key not in _held_devices)
+        mine = [each for each in usable if each.key in _held_devices][:count]
+        others = tuple(each for each in usable if each.key not in _held_devices)
         missing = count - len(mine)
         if missing:
             chosen = Leases(others, leases.folder, leases.wait, leases.holder)
@@ -328,12 +337,19 @@ def only_held_visible(count: int, settings: GpuSettings) -> Iterator[None]:
     before = os.environ.get(VISIBLE_VARIABLE)
     os.environ[VISIBLE_VARIABLE] = ",".join(each.selector for each in mine)
     try:
-        yield
+        yield tuple(mine)
     finally:
         if before is None:
             del os.environ[VISIBLE_VARIABLE]
         else:
             os.environ[VISIBLE_VARIABLE] = before
+
+
+def _in_use(visible: int) -> LeaseError:
+    return LeaseError(
+        f"another model of this process is at work on the GPU that this one needs ({visible} "
+        "visible): use one behind an endpoint, or make another GPU visible"
+    )
 
 
 def is_shared(settings: GpuSettings) -> bool:

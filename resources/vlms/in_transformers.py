@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from resources.editors.weights import weights_version
-from resources.gpu import held_device
+from resources.gpu import Holder, free_memory
 from resources.vlms.in_vllm import chat_text
 from resources.vlms.replying import unfinished
 from unicedit_assets.domain.identity import Json
@@ -47,6 +47,7 @@ class InTransformers:
         self._gpu = gpu or GpuSettings()
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
+        self._holder = Holder(settings.model, self.close)
 
     @cached_property
     def identity(self) -> Mapping[str, Json]:
@@ -56,6 +57,20 @@ class InTransformers:
         fields["model"] = weights_version("vlms.model", *where)
         return {"name": "transformers", "version": VERSION, "decoding": "greedy", **fields}
 
+    @property
+    def gpus(self) -> int:
+        """How many GPUs the model wants."""
+        return 0 if self._settings.device == "cpu" else 1
+
+    def load(self) -> None:
+        """Load the model, unless it is held.
+
+        Raises:
+            BackendDownError: it cannot be loaded.
+        """
+        with self._holder.using(), self._lock:
+            self._loaded = self._loaded or self._load()
+
     def ask(self, question: Question) -> Answer:
         """Answer one question; see ``Vlm``.
 
@@ -64,7 +79,7 @@ class InTransformers:
         """
         import torch
 
-        with self._lock, torch.inference_mode():
+        with self._holder.using(), self._lock, torch.inference_mode():
             loaded = self._loaded = self._loaded or self._load()
             try:
                 return self._answer(loaded, question)
@@ -76,9 +91,12 @@ class InTransformers:
                 return Answer(failure=Failure(FailureKind.BAD_REQUEST, str(error)))
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model; the next question loads it again."""
         with self._lock:
-            self._loaded = None
+            held, self._loaded = self._loaded is not None, None
+        if held:
+            free_memory()
+        self._holder.leave()
 
     def _load(self) -> _Loaded:
         from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -86,7 +104,7 @@ class InTransformers:
         settings = self._settings
         source = {"revision": settings.revision or None, "trust_remote_code": False}
         try:
-            device = held_device(settings.device, self._gpu)
+            device = self._holder.place(settings.device, self._gpu)
             processor = AutoProcessor.from_pretrained(settings.model, **source)
             model = AutoModelForImageTextToText.from_pretrained(
                 settings.model, dtype=settings.dtype, use_safetensors=True, **source
