@@ -72,3 +72,29 @@ def test_a_folder_without_a_model_is_no_rows_fault(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(BackendDownError, match="cannot load"):
         InTransformers(TransformersVlm(model=str(tmp_path))).ask(question())
+
+
+def test_a_model_that_was_let_go_is_loaded_when_it_is_asked_again(vlm: Vlm) -> None:
+    first = vlm.ask(question())
+    backend = vlm._backend  # type: ignore[attr-defined]
+    backend.close()
+    assert backend._loaded is None
+    assert vlm.ask(question()).text == first.text
+
+
+@pytest.mark.timeout(600)
+def test_on_ray_the_model_lives_in_an_actor(tiny_folder: Path) -> None:
+    import ray
+
+    chosen = TransformersVlm(model=str(tiny_folder), max_pixels=64 * 64, device="cpu")
+    judge = VlmJudge(vlm_from("tiny", chosen), JudgeOptions(max_tokens=8, attempts=1))
+    engine = RayEngine(RaySettings(model_actors=1, gpus_per_actor=0), 2).holding(judge, 1)
+    request = ScoreRequest(*(codec.encode_lake(side) for side in pair(1)), "Paint it.", ())
+    try:
+        answers = list(engine.map(partial(score_sample, judge), [request, request]))
+    finally:
+        shut_down()
+        ray.shutdown()
+    assert [answer.error for answer in answers] == ["", ""]
+    assert all(answer.scores and "length" in str(answer.scores.replies) for answer in answers)
+    assert judge._vlm._backend._loaded is None  # type: ignore[attr-defined]

@@ -165,9 +165,9 @@ def test_a_model_is_loaded_once_and_another_takes_its_place(
     loads = []
     real = pipelines.load_pipeline
 
-    def counted(settings: Any) -> Any:
+    def counted(settings: Any, device: str) -> Any:
         loads.append(settings.kind)
-        return real(settings)
+        return real(settings, device)
 
     monkeypatch.setattr(diffusion, "load_pipeline", counted)
     diffusion._held.clear()
