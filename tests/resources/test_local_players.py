@@ -20,7 +20,7 @@ from unicedit_assets.pipeline.engine import ThreadEngine
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.settings import Settings
 from unicedit_assets.settings.gpu import GpuSettings, RaySettings
-from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm
+from unicedit_assets.settings.vlms import TransformersVlm, VllmVlm
 
 EYES: dict[str, Any] = {
     "here": {"kind": "transformers", "device": "cpu"},
