@@ -13,10 +13,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.utils import parse_env_var
 
 from unicedit_assets.definitions import ASSETS
 from unicedit_assets.jobs import JOBS
-from unicedit_assets.pools import GPUS_VARIABLE, POOLS, gpu_requests, run_tags
+from unicedit_assets.pools import GPUS_VARIABLE, POOLS, gpu_requests, gpus_per_run, run_tags
 
 ROOT = Path(__file__).parents[1]
 INSTANCES = [ROOT / "dagster.yaml", *sorted((ROOT / "deploy").glob("dagster.*.yaml"))]
@@ -156,3 +157,32 @@ def test_the_instance_loader_accepts_the_rest(path: Path, tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert f"default_pool_limit={config['concurrency']['pools']['default_limit']}" in done.stdout
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_runs_are_launched_with_the_variables_that_are_always_set(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's own parsing refuses a listed variable that is unset."""
+    monkeypatch.setenv("UNICEDIT_HOME", "/home/project")
+    monkeypatch.delenv(GPUS_VARIABLE, raising=False)
+    listed = read(ROOT / "deploy" / name)["run_launcher"]["config"]["env_vars"]
+    assert dict(map(parse_env_var, listed)) == {"UNICEDIT_HOME": "/home/project"}
+
+
+@pytest.mark.parametrize(("value", "gpus"), [(None, 0), ("", 0), (" 2 ", 2), ("0", 0)])
+def test_an_empty_request_asks_for_nothing(value: str | None, gpus: int) -> None:
+    environ = {} if value is None else {GPUS_VARIABLE: value}
+    assert gpus_per_run(environ) == gpus
+    assert bool(run_tags("edits", environ)) == bool(gpus)
+
+
+@pytest.mark.parametrize("value", ["one", "-1", "1.5", "²"])
+def test_a_request_that_is_no_number_is_told(value: str) -> None:
+    with pytest.raises(ValueError, match=f"{GPUS_VARIABLE} = .* a number of GPUs is wanted"):
+        run_tags("edits", {GPUS_VARIABLE: value})
+
+
+@pytest.mark.parametrize("path", INSTANCES, ids=lambda path: path.name)
+def test_a_shard_of_slow_edits_is_not_ended_daily(path: Path) -> None:
+    assert read(path)["run_monitoring"]["max_runtime_seconds"] >= 5 * 86400

@@ -36,9 +36,21 @@ def gpu_requests(gpus: int) -> Mapping[str, Any]:
     }
 
 
+def gpus_per_run(environ: Mapping[str, str] = os.environ) -> int:
+    """Return how many GPUs a run asks a cluster for; unset or empty means none.
+
+    Raises:
+        ValueError: the variable is no count.
+    """
+    value = environ.get(GPUS_VARIABLE, "").strip()
+    if value and not (value.isascii() and value.isdecimal()):
+        raise ValueError(f"{GPUS_VARIABLE} = {value!r}: a number of GPUs is wanted, such as 1")
+    return int(value or 0)
+
+
 def op_tags(stage: str, environ: Mapping[str, str] = os.environ) -> Mapping[str, Any]:
     """Return the tags of a stage's op, for executors that give each op a pod or task."""
-    return gpu_requests(int(environ.get(GPUS_VARIABLE, 0))) if stage in POOLS else {}
+    return gpu_requests(gpus_per_run(environ)) if stage in POOLS else {}
 
 
 def run_tags(stage: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

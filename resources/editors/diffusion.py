@@ -8,7 +8,6 @@ cures it (offloading, another device) would not make condemned rows anew.
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from typing import Any
 from resources.editors.fitting import fitted, to_pixels
 from resources.editors.pipelines import load_pipeline, run_pipeline
 from resources.editors.weights import weights_version
-from resources.gpu import LeaseError, held_device
+from resources.gpu import Holder, LeaseError, free_memory
 from resources.gpu.broken import is_broken, is_too_large
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import (
@@ -62,13 +61,13 @@ def hold(key: str, load: Callable[[], Any]) -> Any:
     return _held[key]
 
 
-def free_memory() -> None:
-    """Give back what nobody refers to, to the device as well."""
-    import torch
+def _let_go() -> None:
+    with _lock:
+        _held.clear()
+        free_memory()
 
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+
+_holder = Holder("editor", _let_go)
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,11 @@ class DiffusersEditor:
             "gpu": self.gpu,
             "expected": expected,
         }
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs the model wants."""
+        return 0 if self.settings.device == "cpu" else 1
 
     @property
     def batch(self) -> int:
@@ -129,7 +133,7 @@ class DiffusersEditor:
         Raises:
             BackendDownError: it cannot be loaded.
         """
-        with _lock:
+        with _holder.using(), _lock:
             self._pipeline()
 
     def edit(self, image: Pixels, prompt: str, seed: int) -> Edited:
@@ -150,7 +154,7 @@ class DiffusersEditor:
         Raises:
             BackendDownError: no edit can be made any more.
         """
-        with _lock:
+        with _holder.using(), _lock:
             pipeline, record = self._pipeline()
             made, problem = self._tried(pipeline, samples)
             if not problem:
@@ -209,7 +213,7 @@ class DiffusersEditor:
                     f"editors.{self.name}: the weights of this worker are not those of the run's "
                     f"own process: {self.settings.model}"
                 )
-            device = held_device(self.settings.device, self.gpu)
+            device = _holder.place(self.settings.device, self.gpu)
             key = digest(self.identity, device, self.settings.offload)
             pipeline = hold(key, lambda: load_pipeline(self.settings, device))
             return pipeline, _records.setdefault(key, _Record())

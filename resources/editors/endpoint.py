@@ -33,7 +33,7 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.machine import is_machines
 from unicedit_assets.domain.retries import RetryPolicy, is_retried
 from unicedit_assets.domain.roles import BackendDownError, Edited, EditorError, Pixels
-from unicedit_assets.domain.stopping import stopping
+from unicedit_assets.pipeline import waiting
 from unicedit_assets.settings.editors import EndpointEditor
 from unicedit_assets.settings.fields import SettingsError, identity_of
 
@@ -189,11 +189,17 @@ class RemoteEditor:
 
     def _asked(self, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         """Ask, again where that may help, and return the answer of a success."""
+        with waiting.wait() as ended:
+            return self._asked_until(ended, url, body, headers)
+
+    def _asked_until(
+        self, ended: threading.Event, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> Answer:
         key, rng, start = self._key(), random.SystemRandom(), time.monotonic()
         if key:
             headers = {**headers, "Authorization": f"Bearer {key}"}
-        stop, attempt = stopping(), 0
-        while not stop.is_set():
+        attempt = 0
+        while not ended.is_set():
             attempt += 1
             elapsed = time.monotonic() - start
             timeout = max(0.001, min(self.settings.timeout, self.settings.deadline - elapsed))
@@ -210,7 +216,7 @@ class RemoteEditor:
             )
             if delay is None:
                 raise self._failure(answer, is_link=body is None)
-            stop.wait(delay)
+            ended.wait(delay)
         raise BackendDownError(f"editors.{self.name}: the run ends")
 
     def _failure(self, answer: Answer, is_link: bool) -> Exception:

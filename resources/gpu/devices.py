@@ -14,10 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unicedit_assets.settings import SettingsError
+
 FAKE_VARIABLE = "UNICEDIT_FAKE_GPUS"
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
+ORDER_VARIABLE = "CUDA_DEVICE_ORDER"
+PCI_ORDER = "PCI_BUS_ID"
 
 _UUID = re.compile(r"(GPU|MIG)-[0-9A-Za-z/-]+")
+
+
+class LeaseError(SettingsError):
+    """No device could be leased; the message says why, and who holds which."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +68,33 @@ def visible_devices(environ: Mapping[str, str] | None = None) -> tuple[Device, .
     Args:
         environ: the environment; the process's own by default. ``UNICEDIT_FAKE_GPUS = 8`` makes
             eight devices up, for tests and trials.
+
+    Raises:
+        LeaseError: NVML and CUDA would count the devices in different orders.
     """
     environ = os.environ if environ is None else environ
     chosen = environ.get(VISIBLE_VARIABLE)
-    physical = _fake(environ) or _by_nvml() or _by_torch(chosen)
+    physical = _fake(environ) or _by_nvml()
+    _check_order(environ, physical, chosen)
+    physical = physical or _by_torch(chosen)
     if chosen is not None:
         physical = _chosen(physical, chosen)
     return tuple(
         Device(f"cuda:{n}", each.key, each.selector, each.handle) for n, each in enumerate(physical)
     )
+
+
+def _check_order(environ: Mapping[str, str], physical: list[_Physical], chosen: str | None) -> None:
+    """Refuse an order in which an index means another device to CUDA than to NVML."""
+    order = environ.get(ORDER_VARIABLE, PCI_ORDER)
+    by_uuid = chosen is not None and all(
+        _UUID.fullmatch(each.strip()) for each in chosen.split(",")
+    )
+    if order != PCI_ORDER and len(physical) > 1 and not by_uuid:
+        raise LeaseError(
+            f"{ORDER_VARIABLE} = {order!r} numbers the GPUs otherwise than their leases do: unset "
+            f"it, set it to {PCI_ORDER}, or name UUIDs in {VISIBLE_VARIABLE}"
+        )
 
 
 def _chosen(physical: list[_Physical], chosen: str) -> list[_Physical]:

@@ -19,13 +19,13 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.gpu.devices import VISIBLE_VARIABLE, Device, visible_devices
-from unicedit_assets.settings import SettingsError
+from resources.gpu.devices import VISIBLE_VARIABLE, Device, LeaseError, visible_devices
+from unicedit_assets.pipeline import waiting
 from unicedit_assets.settings.gpu import GpuSettings
 
 FOLDER_VARIABLE = "UNICEDIT_GPU_LEASES"
@@ -35,10 +35,8 @@ _LOG = logging.getLogger(__name__)
 
 # Between two looks at locks that others hold.
 _PAUSE_SECONDS = 0.2
-
-
-class LeaseError(SettingsError):
-    """No device could be leased; the message says who holds which."""
+# Between two words in the log on who is waited for.
+_TELL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -94,30 +92,39 @@ class Leases:
         other. A shared lease goes beside other shared ones, never beside an exclusive one.
 
         Raises:
-            LeaseError: there are fewer devices, or they were not free in time.
+            LeaseError: there are fewer devices, they were not free in time, or the wait was ended.
         """
         if not 1 <= count <= len(self.devices):
             raise LeaseError(f"{count} GPUs were asked for; {len(self.devices)} are visible")
         self._prepare_folder()
-        deadline, told = time.monotonic() + self.wait, False
-        while True:
-            with ExitStack() as held:
-                taken = self._take(count, shared, held)
-                if len(taken) == count:
-                    yield Lease(tuple(taken), shared)
-                    return
-            if time.monotonic() >= deadline:
-                raise LeaseError(
-                    f"{count} of {len(self.devices)} GPUs were not free within {self.wait:g} s; "
-                    f"{self.describe()}. Locks are in {self.folder}"
-                )
-            if not told:
-                _LOG.warning(
-                    "waiting up to %g s for %d GPUs; %s", self.wait, count, self.describe()
-                )
-                told = True
-            # Unequal pauses, so that two that collide do not collide for ever.
-            time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+        with ExitStack() as held:
+            yield Lease(tuple(self._all_or_none(count, shared, held)), shared)
+
+    def _all_or_none(self, count: int, shared: bool, held: ExitStack) -> list[Device]:
+        """Take ``count`` devices into ``held``, waiting for them and telling so now and then."""
+        begun = time.monotonic()
+        told = begun - _TELL_SECONDS
+        with waiting.wait() as ended:
+            while True:
+                with ExitStack() as tried:
+                    taken = self._take(count, shared, tried)
+                    if len(taken) == count:
+                        held.push(tried.pop_all())
+                        return taken
+                left = begun + self.wait - time.monotonic()
+                if left <= 0:
+                    raise LeaseError(
+                        f"{count} of {len(self.devices)} GPUs were not free within "
+                        f"{self.wait:g} s; {self.describe()}. Locks are in {self.folder}"
+                    )
+                if time.monotonic() >= told + _TELL_SECONDS:
+                    told = time.monotonic()
+                    _LOG.warning(
+                        "waiting up to %.0f s for %d GPUs; %s", left, count, self.describe()
+                    )
+                # Unequal pauses, so that two that collide do not collide for ever.
+                if ended.wait(_PAUSE_SECONDS * random.uniform(0.5, 1.5)):  # noqa: S311
+                    raise LeaseError("the wait for GPUs was ended with the work that needs them")
 
     def _take(self, count: int, shared: bool, held: ExitStack) -> list[Device]:
         """Lock as many of the devices as are free, up to ``count``."""
@@ -132,7 +139,10 @@ class Leases:
 
     def _try_lock(self, device: Device, shared: bool) -> int | None:
         """Return the locked file of a device, or None when somebody holds it."""
-        lock = _open_lock(self.folder / f"{device.key}.lock")
+        try:
+            lock = _open_lock(self.folder / f"{device.key}.lock")
+        except PermissionError as error:
+            raise self._forbidden() from error
         try:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
@@ -140,13 +150,23 @@ class Leases:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 return None
             raise
+        try:
+            self._write_note(device, shared)
+        except BaseException:
+            os.close(lock)
+            raise
+        return lock
+
+    def _write_note(self, device: Device, shared: bool) -> None:
+        """Tell people who holds a device; a full disk or another user's note costs only that."""
         if not shared:
             # Whoever else left a note about it is dead.
             for stale in self.folder.glob(f"{device.key}.*.json"):
-                stale.unlink(missing_ok=True)
+                with suppress(OSError):
+                    stale.unlink()
         who = {"pid": os.getpid(), "run": self.holder, "since": time.time(), "shared": shared}
-        self._note(device).write_text(json.dumps(who), encoding="utf-8")
-        return lock
+        with suppress(OSError):
+            self._note(device).write_text(json.dumps(who), encoding="utf-8")
 
     def _note(self, device: Device) -> Path:
         return self.folder / f"{device.key}.{os.getpid()}.json"
@@ -172,8 +192,13 @@ class Leases:
     def _prepare_folder(self) -> None:
         """Make the folder private, and refuse one that others could have prepared for us."""
         named_here = self.folder == default_folder()
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = self.folder.lstat()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = self.folder.lstat()
+        except PermissionError as error:
+            raise self._forbidden() from error
+        except FileExistsError as error:
+            raise LeaseError(f"{self.folder} is no folder to hold the GPU locks") from error
         if not stat.S_ISDIR(found.st_mode):
             raise LeaseError(f"{self.folder} is no folder, so it cannot hold the GPU locks")
         if named_here and (found.st_uid != os.getuid() or found.st_mode & 0o022):
@@ -182,10 +207,19 @@ class Leases:
                 f"folder for the GPU locks by `[gpu] leases` or {FOLDER_VARIABLE}"
             )
 
+    def _forbidden(self) -> LeaseError:
+        return LeaseError(
+            f"this user may not keep GPU locks in {self.folder}: a folder of one user's own has "
+            "mode 700, one that users share has mode 1777 (chmod 1777)"
+        )
+
 
 def _release(lock: int, note: Path) -> None:
-    note.unlink(missing_ok=True)
-    os.close(lock)
+    try:
+        with suppress(OSError):
+            note.unlink()
+    finally:
+        os.close(lock)
 
 
 def _least_shared(devices: Sequence[Device], folder: Path) -> list[Device]:
@@ -200,7 +234,10 @@ def _open_lock(path: Path) -> int:
         return os.open(path, flags)
     except FileNotFoundError:
         # Linux refuses to "create" another user's file in a folder like /tmp: hence two steps.
-        return os.open(path, flags | os.O_CREAT, 0o644)
+        lock = os.open(path, flags | os.O_CREAT, 0o644)
+        with suppress(OSError):  # somebody else made it first
+            os.fchmod(lock, 0o644)
+        return lock
 
 
 def _notes(folder: Path, device: Device) -> list[Mapping[str, object]]:
@@ -235,16 +272,17 @@ _held_lock = threading.Lock()
 _held_devices: dict[str, Device] = {}
 
 
-def held_device(device: str, settings: GpuSettings) -> str:
+def held_device(device: str, settings: GpuSettings, avoid: Collection[str] = ()) -> str:
     """Return the device that a model of this process belongs on; lease it until the process ends.
 
     Args:
         device: ``auto`` (a leased GPU, or the CPU where there is none), ``cuda`` (a leased GPU),
             ``cuda:1`` (that one, leased) or anything else, which is returned as it is.
         settings: how to lease. All models of one process share its leased device.
+        avoid: keys of the devices on which another model of this process is at work.
 
     Raises:
-        LeaseError: no GPU is there or free in time.
+        LeaseError: no GPU is there or free in time, or this process uses all that there are.
     """
     if device != "auto" and not device.startswith("cuda"):
         return device
@@ -256,6 +294,9 @@ def held_device(device: str, settings: GpuSettings) -> str:
         return "cpu"
     if not wanted:
         raise LeaseError(f"device = {device!r}: of GPUs, {len(leases.devices)} are visible")
+    wanted = tuple(each for each in wanted if each.key not in avoid)
+    if not wanted:
+        raise _in_use(len(leases.devices))
     with _held_lock:
         for each in wanted:
             if each.key in _held_devices:
@@ -267,21 +308,26 @@ def held_device(device: str, settings: GpuSettings) -> str:
 
 
 @contextmanager
-def only_held_visible(count: int, settings: GpuSettings) -> Iterator[None]:
+def only_held_visible(
+    count: int, settings: GpuSettings, avoid: Collection[str] = ()
+) -> Iterator[tuple[Device, ...]]:
     """Lease ``count`` GPUs until the process ends; processes started inside see only those.
 
-    Without any GPU it does nothing.
+    Without any GPU it does nothing. Yields the devices; ``avoid`` is as of ``held_device``.
 
     Raises:
-        LeaseError: there are fewer GPUs, or they were not free in time.
+        LeaseError: there are fewer GPUs, they were not free in time, or this process uses them.
     """
     leases = Leases.of(settings)
     if not leases.devices:
-        yield
+        yield ()
         return
+    usable = [each for each in leases.devices if each.key not in avoid]
+    if avoid and len(usable) < count:
+        raise _in_use(len(leases.devices))
     with _held_lock:
-        mine = [each for each in leases.devices if each.key in _held_devices][:count]
-        others = tuple(each for each in leases.devices if each.key not in _held_devices)
+        mine = [each for each in usable if each.key in _held_devices][:count]
+        others = tuple(each for each in usable if each.key not in _held_devices)
         missing = count - len(mine)
         if missing:
             chosen = Leases(others, leases.folder, leases.wait, leases.holder)
@@ -291,12 +337,19 @@ def only_held_visible(count: int, settings: GpuSettings) -> Iterator[None]:
     before = os.environ.get(VISIBLE_VARIABLE)
     os.environ[VISIBLE_VARIABLE] = ",".join(each.selector for each in mine)
     try:
-        yield
+        yield tuple(mine)
     finally:
         if before is None:
             del os.environ[VISIBLE_VARIABLE]
         else:
             os.environ[VISIBLE_VARIABLE] = before
+
+
+def _in_use(visible: int) -> LeaseError:
+    return LeaseError(
+        f"another model of this process is at work on the GPU that this one needs ({visible} "
+        "visible): use one behind an endpoint, or make another GPU visible"
+    )
 
 
 def is_shared(settings: GpuSettings) -> bool:

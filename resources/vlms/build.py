@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Callable
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from resources.editors.weights import weights_version
 from resources.vlms.endpoint import EndpointVlm
@@ -17,6 +20,32 @@ from unicedit_assets.vlm.roles import Vlm
 
 _BUILT: dict[tuple[str, str], Vlm] = {}
 _LOCK = threading.Lock()
+
+
+class BuiltVlm(FrontedVlm):
+    """A model as ``[vlms.NAME]`` describes it; it travels as its settings.
+
+    Whoever unpickles one gets that process's own; equal settings are equal bytes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: VlmModel,
+        gpu: GpuSettings,
+        replies: ReplyFolder | None,
+    ) -> None:
+        super().__init__(name, _backend(settings, gpu), settings.max_pixels, replies)
+        self._described = (name, settings.model_dump_json(), gpu.model_dump_json())
+
+    def __reduce__(self) -> tuple[Callable[..., Vlm], tuple[str, str, str]]:
+        return _arrived, self._described
+
+
+def _arrived(name: str, settings: str, gpu: str) -> Vlm:
+    read: TypeAdapter[VlmModel] = TypeAdapter(VlmModel)
+    return vlm_from(name, read.validate_json(settings), GpuSettings.model_validate_json(gpu))
+
 
 # Package that a kind needs -> the extra that brings it.
 _NEEDS = {"openai": ("openai", "openai"), "vllm": ("vllm", "vllm")}
@@ -54,7 +83,7 @@ def _build(name: str, settings: VlmModel, gpu: GpuSettings) -> Vlm:
     replies = None
     if settings.cache:
         replies = ReplyFolder(Path(settings.cache).expanduser(), settings.cache_bytes)
-    return FrontedVlm(name, _backend(settings, gpu), settings.max_pixels, replies)
+    return BuiltVlm(name, settings, gpu, replies)
 
 
 def _backend(settings: VlmModel, gpu: GpuSettings) -> Vlm:

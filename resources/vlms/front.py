@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from resources.vlms.pictures import capped, flaw_of, picture_hash
 from resources.vlms.replies import ReplyFolder
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.vlm.accounting import USAGE, Usage
-from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question, Vlm
+from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question, Vlm, load_of
 
 
 class FrontedVlm:
@@ -45,6 +45,16 @@ class FrontedVlm:
     @property
     def concurrency(self) -> int:
         return self._backend.concurrency
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs of this process's the backend wants; none behind an endpoint."""
+        return int(getattr(self._backend, "gpus", 0))
+
+    @property
+    def load(self) -> Callable[[], None] | None:
+        """Loads the backend's model; None where somebody else holds it."""
+        return load_of(self._backend)
 
     def ask(self, question: Question) -> Answer:
         """Answer from what was kept, else from the backend; see ``Vlm``."""

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from resources.editors.weights import weights_version
-from resources.gpu import held_device
+from resources.gpu import Holder, free_memory
 from resources.gpu.broken import is_broken
 from resources.vlms.in_vllm import chat_text
 from resources.vlms.once import Once
@@ -52,6 +52,7 @@ class InTransformers:
         self._lock = threading.Lock()
         self._once = Once[_Loaded]()
         self._starved = 0
+        self._holder = Holder(settings.model, self.close)
 
     @cached_property
     def identity(self) -> Mapping[str, Json]:
@@ -61,6 +62,20 @@ class InTransformers:
         fields["model"] = weights_version("vlms.model", *where)
         return {"name": "transformers", "version": VERSION, "decoding": "greedy", **fields}
 
+    @property
+    def gpus(self) -> int:
+        """How many GPUs the model wants."""
+        return 0 if self._settings.device == "cpu" else 1
+
+    def load(self) -> None:
+        """Load the model, unless it is held.
+
+        Raises:
+            BackendDownError: it cannot be loaded.
+        """
+        with self._holder.using(), self._lock:
+            self._once.get(self._load)
+
     def ask(self, question: Question) -> Answer:
         """Answer one question; see ``Vlm``.
 
@@ -69,7 +84,7 @@ class InTransformers:
         """
         import torch
 
-        with self._lock, torch.inference_mode():
+        with self._holder.using(), self._lock, torch.inference_mode():
             loaded = self._once.get(self._load)
             try:
                 answer = self._answer(loaded, question)
@@ -85,9 +100,12 @@ class InTransformers:
             return answer
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model; the next question loads it again."""
         with self._lock:
-            self._once.drop()
+            held = self._once.drop() is not None
+        if held:
+            free_memory()
+        self._holder.leave()
 
     def _starving(self, error: Exception) -> Answer:
         """Give memory back; one question may be too large, many in a row are not.
@@ -95,10 +113,7 @@ class InTransformers:
         Raises:
             BackendDownError: there is no memory for any question.
         """
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()
         self._starved += 1
         if self._starved >= _STARVED:
             raise BackendDownError(f"out of memory question after question: {error}") from error
@@ -110,7 +125,7 @@ class InTransformers:
         settings = self._settings
         source = {"revision": settings.revision or None, "trust_remote_code": False}
         try:
-            device = held_device(settings.device, self._gpu)
+            device = self._holder.place(settings.device, self._gpu)
             processor = AutoProcessor.from_pretrained(settings.model, **source)
             model = AutoModelForImageTextToText.from_pretrained(
                 settings.model, dtype=settings.dtype, use_safetensors=True, **source

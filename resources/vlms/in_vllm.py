@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from resources.editors.weights import weights_version
-from resources.gpu import only_held_visible
+from resources.gpu import Holder
 from resources.gpu.broken import is_broken
 from resources.vlms.guardian import Guardian, descendants, guard_new
 from resources.vlms.loop import BackgroundLoop
@@ -53,6 +53,7 @@ class InVllm:
         self._lock = threading.Lock()
         self._loop: BackgroundLoop | None = None
         self._once = Once[_Running]()
+        self._holder = Holder(settings.model, self.close)
 
     @cached_property
     def identity(self) -> Mapping[str, Json]:
@@ -66,25 +67,43 @@ class InVllm:
     def concurrency(self) -> int:
         return self._settings.concurrency
 
+    @property
+    def gpus(self) -> int:
+        """How many GPUs the model wants."""
+        return self._settings.tensor_parallel
+
     def ask(self, question: Question) -> Answer:
         """Answer one question; see ``Vlm``.
 
         Raises:
             BackendDownError: the model cannot be loaded, or the engine died.
         """
+        with self._holder.using():
+            loop, running = self._started()
+            try:
+                return loop.run(self._ask(running, question))
+            except BackendDownError as error:
+                # Who asks after this run deserves a new engine.
+                if self._once.died(running, error):
+                    loop.run(_ended(running))
+                raise
+
+    def load(self) -> None:
+        """Start the engine, unless it runs.
+
+        Raises:
+            BackendDownError: the model cannot be loaded.
+        """
+        with self._holder.using():
+            self._started()
+
+    def _started(self) -> tuple[BackgroundLoop, _Running]:
         with self._lock:
             loop = self._loop = self._loop or BackgroundLoop("vlm-vllm")
-        running = self._once.get(lambda: loop.run(self._start()))
-        try:
-            return loop.run(self._ask(running, question))
-        except BackendDownError as error:
-            # Who asks after this run deserves a new engine.
-            if self._once.died(running, error):
-                loop.run(_ended(running))
-            raise
+        return loop, self._once.get(lambda: loop.run(self._start()))
 
     def close(self) -> None:
-        """End the engine and free its memory."""
+        """End the engine and free its memory; the next question starts it again."""
         with self._lock:
             running = self._once.drop()
             loop, self._loop = self._loop, None
@@ -95,6 +114,7 @@ class InVllm:
 
         if loop:
             loop.finish(last)
+        self._holder.leave()
 
     async def _start(self) -> _Running:
         before = descendants(os.getpid())
@@ -106,7 +126,7 @@ class InVllm:
             revision = self._settings.revision or None
             processor = AutoProcessor.from_pretrained(self._settings.model, revision=revision)
             # The engine is a process of its own and sees only the devices that are leased for it.
-            with only_held_visible(self._settings.tensor_parallel, self._gpu):
+            with self._holder.places(self._settings.tensor_parallel, self._gpu):
                 engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments()))
         except Exception as error:
             raise BackendDownError(f"vLLM cannot load {self._settings.model}: {error}") from error

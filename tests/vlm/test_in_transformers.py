@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from resources.ray_engine import RayEngine, shut_down
+from resources.vlms.build import vlm_from
 from resources.vlms.front import FrontedVlm
 from resources.vlms.in_transformers import InTransformers
+from unicedit_assets.domain import codec
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import BackendDownError
+from unicedit_assets.pipeline.unicbench import ScoreRequest, score_sample
+from unicedit_assets.settings.gpu import RaySettings
 from unicedit_assets.settings.vlms import TransformersVlm
+from unicedit_assets.vlm.judge import JudgeOptions, VlmJudge
 from unicedit_assets.vlm.roles import FailureKind, Vlm
-from vlm.playing import check_instructor, check_judge, check_verifier, question
+from vlm.playing import check_instructor, check_judge, check_verifier, pair, question
 
 pytestmark = [pytest.mark.neural, pytest.mark.filterwarnings("ignore")]
 
@@ -72,3 +79,36 @@ def test_a_folder_without_a_model_is_no_rows_fault(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(BackendDownError, match="cannot load"):
         InTransformers(TransformersVlm(model=str(tmp_path))).ask(question())
+
+
+def test_a_model_that_was_let_go_is_loaded_when_it_is_asked_again(tiny_folder: Path) -> None:
+    backend = InTransformers(TransformersVlm(model=str(tiny_folder)))
+    first = backend.ask(question())
+    backend.close()
+    backend.load()
+    assert backend.ask(question()).text == first.text
+    backend.close()
+
+
+@pytest.mark.timeout(600)
+def test_on_ray_the_model_lives_in_an_actor(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def here(_: object) -> None:
+        raise AssertionError("loaded in the run's own process")
+
+    monkeypatch.setattr(InTransformers, "_load", here)
+    chosen = TransformersVlm(model=str(tiny_folder), max_pixels=64 * 64, device="cpu")
+    judge = VlmJudge(vlm_from("tiny", chosen), JudgeOptions(max_tokens=8, attempts=1))
+    engine = RayEngine(RaySettings(model_actors=1, gpus_per_actor=0), 2).holding(judge, 1)
+    source, edited = (codec.encode_lake(side) for side in pair(1))
+    request = ScoreRequest(source, edited, "Paint it.", ())
+    try:
+        answers = list(engine.map(partial(score_sample, judge), [request, request]))
+    finally:
+        shut_down()
+        ray.shutdown()
+    assert [answer.error for answer in answers] == ["", ""]
+    assert all(answer.scores and "length" in str(answer.scores.replies) for answer in answers)

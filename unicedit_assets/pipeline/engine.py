@@ -17,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from typing import Protocol, TypeVar, runtime_checkable
 
+from unicedit_assets.pipeline import waiting
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -126,8 +128,17 @@ class ThreadEngine:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield ``function(item)`` in the order of the items, ``threads`` of them at once."""
-        with ThreadPoolExecutor(self._threads) as pool:
+        pool = ThreadPoolExecutor(self._threads)
+        try:
             yield from _in_order(pool, function, items, self._threads * _AHEAD)
+        except GeneratorExit:
+            pool.shutdown(cancel_futures=True)
+            raise
+        except BaseException:  # an interrupt must not wait for what a thread waits for
+            waiting.give_up(pool)
+            raise
+        finally:
+            pool.shutdown()
 
 
 def _in_order(
@@ -137,14 +148,14 @@ def _in_order(
 
     Where it ends early, what no worker has begun is not begun any more.
     """
-    waiting = deque[Future[Result]]()
+    under_way = deque[Future[Result]]()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            under_way.append(pool.submit(function, item))
+            if len(under_way) >= ahead:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
     finally:
-        for future in waiting:
+        for future in under_way:
             future.cancel()

@@ -31,7 +31,7 @@ from unicedit_assets.domain.roles import (
     EditSample,
     Pixels,
 )
-from unicedit_assets.domain.stopping import bind
+from unicedit_assets.pipeline import waiting
 from unicedit_assets.pipeline.editing import (
     EditAnswer,
     EditRequest,
@@ -134,10 +134,7 @@ class EditFlow:
         self._begun: dict[int, _Begun] = {}
         self._rows_ahead = slots * self._batch * _BATCHES_AHEAD
         hands = max(2, min(_MOST_HANDS, len(os.sched_getaffinity(0))))
-        self._stop = threading.Event()
-        self._model = ThreadPoolExecutor(
-            slots, thread_name_prefix="editor", initializer=bind, initargs=(self._stop,)
-        )
+        self._model = ThreadPoolExecutor(slots, thread_name_prefix="editor")
         # Apart from each other, so that what the model waits for never queues behind what it made.
         self._readers = ThreadPoolExecutor(max(1, hands // 2), thread_name_prefix="reader")
         self._hands = ThreadPoolExecutor(hands, thread_name_prefix="hand")
@@ -162,10 +159,9 @@ class EditFlow:
     def close(self) -> None:
         """Stop; a call of the model that runs is waited for, everything else is dropped.
 
-        A call that waits to try again gives up instead (see ``domain.stopping``).
+        A call that waits to try again, or for a GPU, gives up instead (see ``waiting``).
         """
-        self._stop.set()
-        self._model.shutdown(cancel_futures=True)
+        waiting.give_up(self._model)
         self._readers.shutdown(cancel_futures=True)
         self._hands.shutdown(cancel_futures=True)
 

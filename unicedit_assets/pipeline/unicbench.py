@@ -22,6 +22,7 @@ from unicedit_assets.domain.taxonomy import needs_reasoning, task_of
 from unicedit_assets.domain.texts import storable
 from unicedit_assets.domain.unicbench import HIGHEST, METRICS, overall
 from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
+from unicedit_assets.pipeline.engine import ThreadEngine
 from unicedit_assets.pipeline.flow import batching, edits_by
 from unicedit_assets.pipeline.instructions import (
     Dropped,
@@ -180,7 +181,11 @@ class UnicBenchScores:
         rows = project.ledger.read(samples, schemas.ROWS, None).to_pylist()
         chunks = chunk_count(len(rows), project.settings.unicbench_scores.chunk)
         model, language = partition.split("/")
-        editor = project.backends.models[model]
+        editor, judge = project.backends.models[model], project.backends.judge
+        both = (project.engine_for(editor), project.engine_for(judge))
+        if all(isinstance(each, ThreadEngine) for each in both):
+            # Edits are made ahead of the judge, so both are at work at once.
+            project.backends.check_together(editor, judge)
         spec = project.spec(Ref(self.name, partition))
 
         def part(index: int) -> list[dict[str, Any]]:

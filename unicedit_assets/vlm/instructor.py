@@ -8,7 +8,7 @@ its reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from unicedit_assets.vlm.prompting import (
     question,
     quoted,
 )
-from unicedit_assets.vlm.roles import FailureKind, Question, Vlm, VlmError
+from unicedit_assets.vlm.roles import FailureKind, Question, Vlm, VlmError, load_of
 
 VERSION = 2
 _SURVEY, _WRITE = "instructor_survey", "instructor_write"
@@ -78,6 +78,11 @@ class VlmInstructor:
     @property
     def concurrency(self) -> int:
         return self._vlm.concurrency
+
+    @property
+    def load(self) -> Callable[[], None] | None:
+        """Loads the model; None where somebody else holds it."""
+        return load_of(self._vlm)
 
     def survey(self, image: Pixels) -> Survey:
         """Return the subtasks that the model finds sensible for this photograph.

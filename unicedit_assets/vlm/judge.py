@@ -6,7 +6,7 @@ made of them. A metric that could not be scored is None, never zero, and costs n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from unicedit_assets.domain.identity import Json
@@ -14,7 +14,7 @@ from unicedit_assets.domain.roles import Pixels, Scores
 from unicedit_assets.domain.unicbench import HIGHEST
 from unicedit_assets.vlm.asking import ask_json
 from unicedit_assets.vlm.prompting import TEXT, json_object, prompt_sha256, question, quoted
-from unicedit_assets.vlm.roles import Vlm
+from unicedit_assets.vlm.roles import Vlm, load_of
 
 VERSION = 2
 _FOLLOWING = "instruction_following"
@@ -68,6 +68,16 @@ class VlmJudge:
     @property
     def concurrency(self) -> int:
         return self._vlm.concurrency
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs of this process's its model wants; none behind an endpoint."""
+        return int(getattr(self._vlm, "gpus", 0))
+
+    @property
+    def load(self) -> Callable[[], None] | None:
+        """Loads the model; None where somebody else holds it."""
+        return load_of(self._vlm)
 
     def score(
         self, source: Pixels, edited: Pixels, prompt: str, reasoning_points: Sequence[str]

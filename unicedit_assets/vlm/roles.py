@@ -8,7 +8,7 @@ and a server can keep it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -110,3 +110,9 @@ class Vlm(Protocol):
             BackendDownError: no question can be answered now.
         """
         ...
+
+
+def load_of(vlm: Vlm) -> Callable[[], None] | None:
+    """Return what loads a model into this process, or None where somebody else holds it."""
+    load: Callable[[], None] | None = getattr(vlm, "load", None)
+    return load

@@ -7,7 +7,7 @@ agree with the model's own list of differences: by a rule, and by a second quest
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +29,7 @@ from unicedit_assets.vlm.prompting import (
     question,
     quoted,
 )
-from unicedit_assets.vlm.roles import Answer, Vlm, VlmError
+from unicedit_assets.vlm.roles import Answer, Vlm, VlmError, load_of
 
 VERSION = 2
 _CHAIN, _ENTAILMENT = "verifier", "verifier_entailment"
@@ -124,6 +124,11 @@ class VlmVerifier:
     @property
     def concurrency(self) -> int:
         return self._vlm.concurrency
+
+    @property
+    def load(self) -> Callable[[], None] | None:
+        """Loads the model; None where somebody else holds it."""
+        return load_of(self._vlm)
 
     def verify(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:
         """Return the verdict on one triplet.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from resources.gpu import devices
+from resources.gpu import LeaseError, devices
 from resources.gpu.devices import visible_devices
 
 
@@ -57,3 +60,28 @@ def test_fake_devices_are_made_on_request() -> None:
 
 def test_a_machine_without_gpus_has_none() -> None:
     assert visible_devices({}) == () or devices.nvml() is not None
+
+
+@pytest.mark.usefixtures("three")
+def test_an_order_that_is_not_nvmls_is_refused_where_indices_would_differ() -> None:
+    fastest = {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}
+    for chosen in ({}, {"CUDA_VISIBLE_DEVICES": "1,0"}, {"CUDA_VISIBLE_DEVICES": "GPU-a123,1"}):
+        with pytest.raises(LeaseError, match="PCI_BUS_ID"):
+            visible_devices({**fastest, **chosen})
+    (found,) = visible_devices({**fastest, "CUDA_VISIBLE_DEVICES": "GPU-c123"})
+    assert found.key == "GPU-c123"
+    assert len(visible_devices({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})) == 3
+
+
+@pytest.mark.parametrize("given", [None, "FASTEST_FIRST"])
+def test_cuda_is_told_nvmls_order_unless_the_user_chose_one(given: str | None) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "CUDA_DEVICE_ORDER"}
+    script = "import resources.gpu, os; print(os.environ['CUDA_DEVICE_ORDER'])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**environ, **({"CUDA_DEVICE_ORDER": given} if given else {})},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (given or "PCI_BUS_ID")

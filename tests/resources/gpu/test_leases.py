@@ -11,11 +11,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from resources.gpu import Device, LeaseError, Leases, held_device
 from resources.gpu.leases import FOLDER_VARIABLE, held_devices, release_held
+from unicedit_assets.domain import codec
+from unicedit_assets.domain.roles import Edited, EditorError
+from unicedit_assets.pipeline.editing import EditRequest
+from unicedit_assets.pipeline.engine import ThreadEngine
+from unicedit_assets.pipeline.flow import EditFlow
 from unicedit_assets.settings.gpu import GpuSettings
 
 HOLD = """
@@ -178,3 +185,144 @@ def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path, eight: Path) 
     with pytest.raises(OSError), Leases((Device("cuda:0", "x"),), eight).lease():
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_notes_that_cannot_be_changed_are_no_matter(
+    eight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a sticky folder with another user's note, and on a full disk."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    eight.mkdir()
+    (eight / "FAKE-0.1.json").write_text("{}")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
+    for _ in range(2):
+        with leases().lease(8) as mine:
+            assert len(mine.names) == 8
+
+
+def test_a_failure_on_the_way_to_a_lease_leaves_nothing_locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no way")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "write_text", fail)
+        with pytest.raises(RuntimeError), leases().lease(8):
+            pass
+    with leases().lease(8):
+        pass
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_named_with_the_mode_it_needs(eight: Path) -> None:
+    eight.mkdir(mode=0o555)
+    with pytest.raises(LeaseError, match="1777") as caught, leases().lease():
+        pass
+    assert str(eight) in str(caught.value)
+
+
+def test_a_forbidden_lock_is_told_as_well(eight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(LeaseError, match="1777") as caught, leases().lease():
+        pass
+    assert str(eight) in str(caught.value)
+
+
+def test_who_is_waited_for_is_told_now_and_then(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.gpu.leases._TELL_SECONDS", 0.3)
+    with holding(8) as (child, _), pytest.raises(LeaseError), leases(wait=1.5).lease(1):
+        pass
+    told = [record for record in caplog.records if f"process {child.pid}" in record.getMessage()]
+    assert 2 <= len(told) <= 5
+
+
+WAIT = """
+import sys
+from resources.gpu import held_device
+from unicedit_assets.pipeline.engine import ThreadEngine
+from unicedit_assets.settings.gpu import GpuSettings
+
+def lease(_):
+    return held_device("auto", GpuSettings(wait=600))
+
+print("begun", flush=True)
+if sys.argv[1] == "thread":
+    list(ThreadEngine(3).map(lease, range(20)))
+else:
+    lease(0)
+"""
+
+
+@pytest.mark.parametrize("where", ["thread", "main"])
+def test_an_interrupt_ends_the_wait(where: str) -> None:
+    with holding(8):
+        waiter = subprocess.Popen(
+            [sys.executable, "-c", WAIT, where],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with waiter:
+            assert waiter.stdout and waiter.stderr
+            assert waiter.stdout.readline() == "begun\n"
+            assert "waiting up to 600 s" in waiter.stderr.readline()
+            started = time.monotonic()
+            waiter.send_signal(signal.SIGINT)
+            try:
+                assert "KeyboardInterrupt" in waiter.communicate(timeout=20)[1]
+            finally:
+                waiter.kill()
+            assert time.monotonic() - started < 10
+
+
+def test_a_failure_beside_it_ends_the_wait() -> None:
+    def lease_or_fail(number: int) -> str:
+        if number:
+            return held_device("auto", GpuSettings(wait=600))
+        time.sleep(0.5)
+        raise ValueError("given up")
+
+    with holding(8):
+        started = time.monotonic()
+        with pytest.raises(ValueError, match="given up"):
+            list(ThreadEngine(2).map(lease_or_fail, range(2)))
+        assert time.monotonic() - started < 20
+
+
+class Waiting:
+    """An editor whose model has no GPU yet."""
+
+    concurrency = batch = 1
+    identity: ClassVar = {"name": "waiting"}
+
+    def load(self) -> None:
+        held_device("auto", GpuSettings(wait=600))
+
+    def edit_batch(self, _: object) -> list[Edited | EditorError]:
+        return [EditorError("not reached")]
+
+    def edit(self, *_: object) -> Edited:
+        raise EditorError("not reached")
+
+
+def test_a_stage_that_ends_waits_for_no_device() -> None:
+    picture = codec.encode_lake(np.zeros((64, 64, 3), np.uint8))
+    flow = EditFlow(Waiting(), lambda _: [EditRequest(picture, "p", 1)], lambda: [0])
+    with holding(8):
+        started = time.monotonic()
+        stop = threading.Timer(0.7, flow.close)
+        stop.start()
+        with pytest.raises(LeaseError, match="was ended"):
+            flow.answers(0)
+        stop.join()
+        assert time.monotonic() - started < 20
