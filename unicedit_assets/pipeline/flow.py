@@ -132,6 +132,7 @@ class EditFlow:
         # Apart from each other, so that what the model waits for never queues behind what it made.
         self._readers = ThreadPoolExecutor(max(1, hands // 2), thread_name_prefix="reader")
         self._hands = ThreadPoolExecutor(hands, thread_name_prefix="hand")
+        self._tasks = waiting.Tasks()
         self.meter = BusyMeter(slots)
 
     def answers(self, index: int) -> list[EditAnswer]:
@@ -152,7 +153,7 @@ class EditFlow:
 
     def close(self) -> None:
         """Stop; a call of the model that runs is waited for, everything else is dropped."""
-        waiting.give_up(self._model)
+        self._tasks.give_up(self._model)
         self._readers.shutdown(cancel_futures=True)
         self._hands.shutdown(cancel_futures=True)
 
@@ -187,7 +188,7 @@ class EditFlow:
         sizes = [codec.size_of(request.image) for request in requests]
         for batch in batches(sizes, self._batch):
             job = [(requests[i], sources[i], begun.answers[i]) for i in batch]
-            begun.calls.append(self._model.submit(self._call, job))
+            begun.calls.append(self._model.submit(self._tasks.run, self._call, job))
         return begun
 
     def _call(
