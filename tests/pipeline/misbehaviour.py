@@ -140,7 +140,7 @@ class OddInstructor(ScriptedInstructor):
             answers.append(misdeed(DRAFTS, self.seed, seed, subtask)(draft) if odd else draft)
         draw = seed_from("whole", self.seed, seed)
         if draw % 10 == 0:
-            raise TimeoutError("no answer")
+            raise RuntimeError("no answer")
         return {1: answers[1:], 2: [*answers, answers[0]], 3: answers[::-1]}.get(draw % 10, answers)
 
 

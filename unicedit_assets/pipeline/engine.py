@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
+from functools import cache, partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 from unicedit_assets.pipeline import waiting
@@ -128,14 +128,14 @@ class ThreadEngine:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield ``function(item)`` in the order of the items, ``threads`` of them at once."""
-        pool = ThreadPoolExecutor(self._threads)
+        pool, tasks = ThreadPoolExecutor(self._threads), waiting.Tasks()
         try:
-            yield from _in_order(pool, function, items, self._threads * _AHEAD)
+            yield from _in_order(pool, partial(tasks.run, function), items, self._threads * _AHEAD)
         except GeneratorExit:
             pool.shutdown(cancel_futures=True)
             raise
         except BaseException:  # an interrupt must not wait for what a thread waits for
-            waiting.give_up(pool)
+            tasks.give_up(pool)
             raise
         finally:
             pool.shutdown()

@@ -138,6 +138,7 @@ class EditFlow:
         # Apart from each other, so that what the model waits for never queues behind what it made.
         self._readers = ThreadPoolExecutor(max(1, hands // 2), thread_name_prefix="reader")
         self._hands = ThreadPoolExecutor(hands, thread_name_prefix="hand")
+        self._tasks = waiting.Tasks()
         self.meter = BusyMeter(slots)
 
     def answers(self, index: int) -> list[EditAnswer]:
@@ -161,7 +162,7 @@ class EditFlow:
 
         A call that waits to try again, or for a GPU, gives up instead (see ``waiting``).
         """
-        waiting.give_up(self._model)
+        self._tasks.give_up(self._model)
         self._readers.shutdown(cancel_futures=True)
         self._hands.shutdown(cancel_futures=True)
 
@@ -196,7 +197,7 @@ class EditFlow:
         sizes = [codec.size_of(request.image) for request in requests]
         for batch in batches(sizes, self._batch):
             job = [(requests[i], sources[i], begun.answers[i]) for i in batch]
-            begun.calls.append(self._model.submit(self._call, job))
+            begun.calls.append(self._model.submit(self._tasks.run, self._call, job))
         return begun
 
     def _call(
