@@ -178,7 +178,7 @@ class Project:
             committed = self.ledger.commit(spec, job.chunks, job.work, on_chunk)
         except NotReproduced as lost:
             self.registry.retire(lost.folder)
-            self._specs.clear()
+            self.look_again()
             return self.run(ref, on_chunk)
         finally:
             job.close()
