@@ -1,0 +1,1 @@
+"""UnicBench for any model and any judge: samples, judging, records, statistics, exports; pure."""
