@@ -1,4 +1,4 @@
-"""What is kept of a benchmark run: one row a question, raw, and one row a sample for its coverage."""
+"""What is kept of a benchmark run: a row a question, raw, and a row a sample for its coverage."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Qwen-Verify: what it is asked and answers, its training sets, its evaluation, its versions; pure."""
+"""Qwen-Verify: what it answers, its training sets, its evaluation, its versions; pure."""

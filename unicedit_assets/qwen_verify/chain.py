@@ -66,7 +66,7 @@ def chain_of(pair: SyntheticPair) -> Chain:
 
 
 def rejected_chain(pair: SyntheticPair) -> Chain | None:
-    """Return the true chain with a hallucinated rewritten instruction; None when nothing changed."""
+    """Return the true chain with a hallucinated instruction; None when nothing changed."""
     if pair.rejected is None:
         return None
     true = chain_of(pair)

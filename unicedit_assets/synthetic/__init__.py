@@ -1,1 +1,1 @@
-"""Pictures with exact truth: scenes as graphs, edits as operations on them, failures of chosen kind."""
+"""Pictures with exact truth: scenes as graphs, edits as operations, failures of chosen kind."""
