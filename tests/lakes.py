@@ -116,10 +116,10 @@ def made(committed: Mapping[Ref, Committed]) -> set[str]:
     return {ref.stage for ref, done in committed.items() if done.fresh}
 
 
-def release_files(project: Project) -> dict[str, str]:
-    """Return name -> sha256 of every file of the release, without the fingerprint in the path."""
-    spec = project.spec(Ref("unicedit_10m", RELEASE))
-    folder = f"releases/{RELEASE}/{spec.fingerprint}/"
+def release_files(project: Project, release: str = RELEASE) -> dict[str, str]:
+    """Return name -> sha256 of every file of a release, without the fingerprint in the path."""
+    spec = project.spec(Ref("unicedit_10m", release))
+    folder = f"releases/{release}/{spec.fingerprint}/"
     store = project.ledger.store
     return {
         key.removeprefix(folder): hashlib.sha256(store.read(key)).hexdigest()
