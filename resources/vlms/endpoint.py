@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from resources.vlms.health import BUSY, Health
+from resources.breaker import BUSY, Breaker
 from resources.vlms.loop import BackgroundLoop
 from resources.vlms.pictures import data_url
 from resources.vlms.replying import (
@@ -66,7 +66,10 @@ class EndpointVlm:
         self._policy = RetryPolicy(attempts=settings.tries, deadline=settings.deadline)
         # Jitter must differ between processes; it never reaches a result.
         self._rng = random.Random()  # noqa: S311
-        self._health = Health(settings.concurrency)
+        # All questions in flight may fail of one hiccup; and a picture that the server cannot read
+        # costs a refusal of each question on it, so refusals may be more.
+        most = max(8, 2 * settings.concurrency)
+        self._breaker = Breaker(failures=most, refusals=4 * most)
         self._lock = threading.Lock()
         self._line: _Line | None = None
 
@@ -142,7 +145,7 @@ class EndpointVlm:
                     line.client, body, question, min(self._settings.timeout, left)
                 )
                 if isinstance(came, Answer):
-                    self._health.succeeded()
+                    self._breaker.succeeded()
                     return replace(came, tries=tries)
                 elapsed = time.monotonic() - started
                 wait = self._policy.delay(
@@ -156,7 +159,7 @@ class EndpointVlm:
         where = f"{self._settings.base_url}: "
         if came.down or came.status in BUSY:
             raise BackendDownError(where + came.failure.detail)
-        if self._health.failed() if is_retried(came.status) else self._health.refused():
+        if self._breaker.failed(refused=not is_retried(came.status)):
             raise BackendDownError(f"{where}question after question fails: {came.failure.detail}")
         return Answer(failure=came.failure, tries=tries)
 
