@@ -45,91 +45,42 @@ class Size:
 
 def flux_full() -> Any:
     """Build FLUX.1-Kontext-dev: a 12B transformer, T5-XXL, CLIP-L."""
-    import diffusers as d
-    import transformers as t
-    from tiny_editors import clip_tokenizer, t5_tokenizer
+    from random_models import flux_kontext
 
-    clip, t5 = clip_tokenizer(), t5_tokenizer()
-    clip_config = t.CLIPTextConfig(
-        vocab_size=49408,
-        hidden_size=768,
-        intermediate_size=3072,
-        num_hidden_layers=12,
-        num_attention_heads=12,
-        projection_dim=768,
-        bos_token_id=clip.bos_token_id,
-        eos_token_id=clip.eos_token_id,
-    )
-    t5_config = t.T5Config(
-        vocab_size=32128,
-        d_model=4096,
-        d_kv=64,
-        d_ff=10240,
-        num_layers=24,
-        num_heads=64,
-        feed_forward_proj="gated-gelu",
-    )
-    vae = d.AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=2,
-        latent_channels=16,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-        scaling_factor=0.3611,
-        shift_factor=0.1159,
-    )
-    return d.FluxKontextPipeline(
-        scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=vae,
-        text_encoder=t.CLIPTextModel(clip_config),
-        tokenizer=clip,
-        text_encoder_2=t.T5EncoderModel(t5_config),
-        tokenizer_2=t5,
-        transformer=d.FluxTransformer2DModel(guidance_embeds=True),
+    return flux_kontext(
+        clip={
+            "vocab_size": 49408,
+            "hidden_size": 768,
+            "intermediate_size": 3072,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "projection_dim": 768,
+        },
+        t5={
+            "vocab_size": 32128,
+            "d_model": 4096,
+            "d_kv": 64,
+            "d_ff": 10240,
+            "num_layers": 24,
+            "num_heads": 64,
+            "feed_forward_proj": "gated-gelu",
+        },
+        vae={
+            "block_out_channels": (128, 256, 512, 512),
+            "layers_per_block": 2,
+            "latent_channels": 16,
+            "scaling_factor": 0.3611,
+            "shift_factor": 0.1159,
+        },
+        transformer={},
     )
 
 
 def qwen_full(kind: str) -> Any:
     """Build Qwen-Image-Edit: a 20B transformer and Qwen2.5-VL-7B."""
-    import diffusers as d
-    import transformers as t
-    from tiny_editors import QWEN_TOKENS, qwen_processor, qwen_tokenizer
+    from random_models import QWEN_VL_7B, qwen_edit
 
-    tokenizer = qwen_tokenizer()
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in QWEN_TOKENS}
-    config = t.Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": 152064,
-            "hidden_size": 3584,
-            "intermediate_size": 18944,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 28,
-            "num_key_value_heads": 4,
-            "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
-        },
-        vision_config={
-            "depth": 32,
-            "hidden_size": 1280,
-            "intermediate_size": 3420,
-            "num_heads": 16,
-            "out_hidden_size": 3584,
-            "fullatt_block_indexes": [7, 15, 23, 31],
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-    )
-    return getattr(d, kind)(
-        scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift_terminal=0.02),
-        vae=d.AutoencoderKLQwenImage(),
-        text_encoder=t.Qwen2_5_VLForConditionalGeneration(config),
-        tokenizer=tokenizer,
-        processor=qwen_processor(tokenizer, 28 * 28 * 1280),
-        transformer=d.QwenImageTransformer2DModel(),
-    )
+    return qwen_edit(kind, text=QWEN_VL_7B, vae={}, transformer={}, max_pixels=28 * 28 * 1280)
 
 
 SIZES = {
