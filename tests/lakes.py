@@ -25,8 +25,9 @@ from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.settings import SETTINGS_FILE, Settings, settings_text
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import Committed, Ledger
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Manifest
+from unicedit_assets.storage.terms import Committed
 
 RELEASE = "test"
 

@@ -360,10 +360,3 @@ def is_shared(settings: GpuSettings) -> bool:
 def held_devices() -> tuple[Device, ...]:
     """Return the devices that this process holds."""
     return tuple(_held_devices.values())
-
-
-def release_held() -> None:
-    """End the leases of this process, when its models are gone."""
-    with _held_lock:
-        _held.close()
-        _held_devices.clear()

@@ -28,7 +28,7 @@ from unicedit_assets.pipeline.editing import EditRequest
 from unicedit_assets.pipeline.flow import CHUNKS_AHEAD, BusyMeter, EditFlow, batches
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.storage.ledger import split
+from unicedit_assets.storage.terms import split
 
 SIZES = [(64, 48), (48, 64), (64, 48), (64, 48), (48, 64)]
 
