@@ -1,6 +1,6 @@
 """Edit throughput on a CUDA GPU: pipelines of the real sizes with random weights, real stage.
 
-Nothing is fetched: shapes are those of FLUX.1-Kontext-dev and Qwen-Image-Edit, weights are random,
+Nothing is fetched: shapes are those of the published models, weights are random,
 tokenizers are trained on a few sentences on the spot. So speed and memory mean something and the
 pictures do not. For each pipeline that fits: images a second, busy share (see bench_busy.py), peak
 memory; written as JSON with hardware and versions. Not measured yet.
@@ -76,6 +76,26 @@ def flux_full() -> Any:
     )
 
 
+def klein_full() -> Any:
+    """Build FLUX.2-klein-4B: a 4B transformer and Qwen3-4B."""
+    from random_models import flux2_klein
+
+    return flux2_klein(
+        text={
+            "vocab_size": 151936,
+            "hidden_size": 2560,
+            "intermediate_size": 9728,
+            "num_hidden_layers": 36,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+            "head_dim": 128,
+            "tie_word_embeddings": True,
+        },
+        vae={},
+        transformer={"num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24},
+    )
+
+
 def qwen_full(kind: str) -> Any:
     """Build Qwen-Image-Edit: a 20B transformer and Qwen2.5-VL-7B."""
     from random_models import QWEN_VL_7B, qwen_edit
@@ -85,9 +105,12 @@ def qwen_full(kind: str) -> Any:
 
 SIZES = {
     "flux-kontext": Size(flux_full, 40),
+    "flux2-klein": Size(klein_full, 24),
     "qwen-image-edit": Size(lambda: qwen_full("QwenImageEditPipeline"), 66),
     "qwen-image-edit-plus": Size(lambda: qwen_full("QwenImageEditPlusPipeline"), 66),
 }
+# These pipelines take one sample a call.
+SINGLE = ("flux2-klein", "qwen-image-edit-plus")
 
 
 def loaded(kind: str, settings: Any) -> Any:
@@ -123,7 +146,7 @@ def run_one(kind: str, arguments: argparse.Namespace, top: Path) -> dict[str, An
     values: dict[str, Any] = {"kind": kind, "model": str(save_tiny(kind, top / kind))}
     values |= {"device": "cuda", "compile": arguments.compile}
     values |= {"steps": arguments.steps} if arguments.steps else {}
-    values |= {} if "plus" in kind else {"batch_size": arguments.batch}
+    values |= {} if kind in SINGLE else {"batch_size": arguments.batch}
     settings = Settings.model_validate({"editors": {"e": values}}).editors["e"]
     diffusion.load_pipeline = lambda chosen, device: loaded(kind, chosen)
     editor = editor_from(kind, settings)  # type: ignore[arg-type]

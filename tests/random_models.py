@@ -23,6 +23,8 @@ from transformers import (
     Qwen2VLImageProcessor,
     Qwen2VLProcessor,
     Qwen2VLVideoProcessor,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -71,6 +73,14 @@ QWEN_VL_3B: Size = {
     "num_key_value_heads": 2,
     "vocab_size": 151936,
 }
+
+
+# Enough of a chat template for a text encoder that takes a message.
+MESSAGE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
 def bpe_parts(
@@ -189,4 +199,23 @@ def flux_kontext(clip: Size, t5: Size, vae: Size, transformer: Size) -> Any:
         text_encoder_2=T5EncoderModel(t5_config).eval(),
         tokenizer_2=t5_words,
         transformer=d.FluxTransformer2DModel(guidance_embeds=True, **transformer),
+    )
+
+
+def flux2_klein(text: Size, vae: Size, transformer: Size) -> Any:
+    """Return a random FLUX.2-klein, step-distilled; it reads layers 9, 18 and 27 of its Qwen3."""
+    import diffusers as d
+
+    tokenizer = qwen_tokenizer(pad_token="<|endoftext|>", eos_token="<|im_end|>")
+    tokenizer.chat_template = MESSAGE
+    config = Qwen3Config(**{"vocab_size": len(tokenizer), **text})
+    return d.Flux2KleinPipeline(
+        scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=d.AutoencoderKLFlux2(**vae),
+        text_encoder=Qwen3ForCausalLM(config).eval(),
+        tokenizer=tokenizer,
+        transformer=d.Flux2Transformer2DModel(
+            guidance_embeds=False, joint_attention_dim=3 * text["hidden_size"], **transformer
+        ),
+        is_distilled=True,
     )

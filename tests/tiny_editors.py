@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from random_models import flux_kontext, qwen_edit
+from random_models import flux2_klein, flux_kontext, qwen_edit
 
 HIDDEN = 32
 
@@ -85,11 +85,39 @@ def _flux() -> Any:
     )
 
 
+def _klein() -> Any:
+    return flux2_klein(
+        text={
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "head_dim": 8,
+        },
+        vae={
+            "block_out_channels": (8,) * 4,
+            "layers_per_block": 1,
+            "norm_num_groups": 4,
+            "latent_channels": 4,
+        },
+        transformer={
+            "in_channels": 16,
+            "num_layers": 1,
+            "num_single_layers": 2,
+            "attention_head_dim": 16,
+            "num_attention_heads": 2,
+            "axes_dims_rope": (4, 4, 4, 4),
+        },
+    )
+
+
 def save_tiny(kind: str, folder: Path, seed: int = 0) -> Path:
     """Save a tiny checkpoint of an editor's kind; another seed, other weights."""
     torch.manual_seed(seed)
     pipeline = {
         "flux-kontext": _flux,
+        "flux2-klein": _klein,
         "qwen-image-edit": lambda: _qwen("QwenImageEditPipeline"),
         "qwen-image-edit-plus": lambda: _qwen("QwenImageEditPlusPipeline"),
     }[kind]()
