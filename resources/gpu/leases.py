@@ -293,7 +293,10 @@ def held_device(device: str, settings: GpuSettings, avoid: Collection[str] = ())
     elif device == "auto" and not wanted:
         return "cpu"
     if not wanted:
-        raise LeaseError(f"device = {device!r}: of GPUs, {len(leases.devices)} are visible")
+        there = [each.name for each in leases.devices]
+        raise LeaseError(
+            f"device = {device!r}: there is no such GPU; visible: {', '.join(there) or 'none'}"
+        )
     wanted = tuple(each for each in wanted if each.key not in avoid)
     if not wanted:
         raise _in_use(len(leases.devices))

@@ -111,12 +111,10 @@ class QwenImagePlusEditor(DiffusionEditor):
 
 
 class Flux2KleinEditor(DiffusionEditor):
-    """FLUX.2-klein, step-distilled: 4 steps without guidance; its base model: 50 steps, guidance 4.
+    """FLUX.2-klein, step-distilled: 4 steps, no guidance; its base model: 50 steps, guidance 4."""
 
-    The pipeline guides away from an empty text only, shifts its schedule by itself, and takes one
-    sample a call: a list of pictures means several sources of one edit.
-    """
-
+    # The pipeline guides away from an empty text only and shifts its schedule by itself; a list of
+    # pictures means several sources of one edit, so it takes one sample a call.
     kind: Literal["flux2-klein"] = identity("flux2-klein", "Which pipeline this is.")
     steps: int = identity(4, "Denoising steps; the base model takes 50.", ge=1)
     true_cfg_scale: float = identity(

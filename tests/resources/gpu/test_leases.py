@@ -160,7 +160,7 @@ def test_a_process_puts_all_its_models_on_one_leased_device() -> None:
 def test_without_a_gpu_auto_means_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert held_device("auto", GpuSettings()) == "cpu"
-    with pytest.raises(LeaseError, match="of GPUs, 0 are visible"):
+    with pytest.raises(LeaseError, match="no such GPU; visible: none"):
         held_device("cuda", GpuSettings())
 
 
