@@ -160,7 +160,13 @@ def test_a_killed_worker_loses_no_row(engine: RayEngine) -> None:
     os.kill(killed, signal.SIGKILL)
     others = list(results)
     assert len(others) == 59
-    assert len({killed, *others}) > SETTINGS.actors
+
+    def replaced() -> bool:
+        workers = set(engine.map(where, range(30)))
+        return killed not in workers and len(workers) == SETTINGS.actors
+
+    # On a loaded machine the others may end the rows before the new one has started.
+    wait_for(replaced, 120)
 
 
 def test_a_killed_source_loses_no_row(engine: RayEngine) -> None:
