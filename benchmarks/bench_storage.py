@@ -22,8 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger, PartitionSpec
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Counts, Manifest
+from unicedit_assets.storage.terms import ChunkOutput, PartitionSpec
 
 LIGHT = ["edit_id", "subtask"]
 

@@ -1,6 +1,6 @@
 """Edit throughput on a CUDA GPU: pipelines of the real sizes with random weights, real stage.
 
-Nothing is fetched: shapes are those of FLUX.1-Kontext-dev and Qwen-Image-Edit, weights are random,
+Nothing is fetched: shapes are those of the published models, weights are random,
 tokenizers are trained on a few sentences on the spot. So speed and memory mean something and the
 pictures do not. For each pipeline that fits: images a second, busy share (see bench_busy.py), peak
 memory; written as JSON with hardware and versions. Not measured yet.
@@ -45,98 +45,72 @@ class Size:
 
 def flux_full() -> Any:
     """Build FLUX.1-Kontext-dev: a 12B transformer, T5-XXL, CLIP-L."""
-    import diffusers as d
-    import transformers as t
-    from tiny_editors import clip_tokenizer, t5_tokenizer
+    from random_models import flux_kontext
 
-    clip, t5 = clip_tokenizer(), t5_tokenizer()
-    clip_config = t.CLIPTextConfig(
-        vocab_size=49408,
-        hidden_size=768,
-        intermediate_size=3072,
-        num_hidden_layers=12,
-        num_attention_heads=12,
-        projection_dim=768,
-        bos_token_id=clip.bos_token_id,
-        eos_token_id=clip.eos_token_id,
+    return flux_kontext(
+        clip={
+            "vocab_size": 49408,
+            "hidden_size": 768,
+            "intermediate_size": 3072,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "projection_dim": 768,
+        },
+        t5={
+            "vocab_size": 32128,
+            "d_model": 4096,
+            "d_kv": 64,
+            "d_ff": 10240,
+            "num_layers": 24,
+            "num_heads": 64,
+            "feed_forward_proj": "gated-gelu",
+        },
+        vae={
+            "block_out_channels": (128, 256, 512, 512),
+            "layers_per_block": 2,
+            "latent_channels": 16,
+            "scaling_factor": 0.3611,
+            "shift_factor": 0.1159,
+        },
+        transformer={},
     )
-    t5_config = t.T5Config(
-        vocab_size=32128,
-        d_model=4096,
-        d_kv=64,
-        d_ff=10240,
-        num_layers=24,
-        num_heads=64,
-        feed_forward_proj="gated-gelu",
-    )
-    vae = d.AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=2,
-        latent_channels=16,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-        scaling_factor=0.3611,
-        shift_factor=0.1159,
-    )
-    return d.FluxKontextPipeline(
-        scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=vae,
-        text_encoder=t.CLIPTextModel(clip_config),
-        tokenizer=clip,
-        text_encoder_2=t.T5EncoderModel(t5_config),
-        tokenizer_2=t5,
-        transformer=d.FluxTransformer2DModel(guidance_embeds=True),
+
+
+def klein_full() -> Any:
+    """Build FLUX.2-klein-4B: a 4B transformer and Qwen3-4B."""
+    from random_models import flux2_klein
+
+    return flux2_klein(
+        text={
+            "vocab_size": 151936,
+            "hidden_size": 2560,
+            "intermediate_size": 9728,
+            "num_hidden_layers": 36,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+            "head_dim": 128,
+            "tie_word_embeddings": True,
+        },
+        vae={},
+        transformer={"num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24},
     )
 
 
 def qwen_full(kind: str) -> Any:
     """Build Qwen-Image-Edit: a 20B transformer and Qwen2.5-VL-7B."""
-    import diffusers as d
-    import transformers as t
-    from tiny_editors import QWEN_TOKENS, qwen_processor, qwen_tokenizer
+    from random_models import QWEN_VL_7B, qwen_edit
 
-    tokenizer = qwen_tokenizer()
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in QWEN_TOKENS}
-    config = t.Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": 152064,
-            "hidden_size": 3584,
-            "intermediate_size": 18944,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 28,
-            "num_key_value_heads": 4,
-            "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
-        },
-        vision_config={
-            "depth": 32,
-            "hidden_size": 1280,
-            "intermediate_size": 3420,
-            "num_heads": 16,
-            "out_hidden_size": 3584,
-            "fullatt_block_indexes": [7, 15, 23, 31],
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-    )
-    return getattr(d, kind)(
-        scheduler=d.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift_terminal=0.02),
-        vae=d.AutoencoderKLQwenImage(),
-        text_encoder=t.Qwen2_5_VLForConditionalGeneration(config),
-        tokenizer=tokenizer,
-        processor=qwen_processor(tokenizer, 28 * 28 * 1280),
-        transformer=d.QwenImageTransformer2DModel(),
-    )
+    return qwen_edit(kind, text=QWEN_VL_7B, vae={}, transformer={}, max_pixels=28 * 28 * 1280)
 
 
 SIZES = {
     "flux-kontext": Size(flux_full, 40),
+    "flux2-klein": Size(klein_full, 24),
     "qwen-image-edit": Size(lambda: qwen_full("QwenImageEditPipeline"), 66),
     "qwen-image-edit-plus": Size(lambda: qwen_full("QwenImageEditPlusPipeline"), 66),
 }
+# These pipelines take one sample a call.
+SINGLE = ("flux2-klein", "qwen-image-edit-plus")
 
 
 def loaded(kind: str, settings: Any) -> Any:
@@ -172,7 +146,7 @@ def run_one(kind: str, arguments: argparse.Namespace, top: Path) -> dict[str, An
     values: dict[str, Any] = {"kind": kind, "model": str(save_tiny(kind, top / kind))}
     values |= {"device": "cuda", "compile": arguments.compile}
     values |= {"steps": arguments.steps} if arguments.steps else {}
-    values |= {} if "plus" in kind else {"batch_size": arguments.batch}
+    values |= {} if kind in SINGLE else {"batch_size": arguments.batch}
     settings = Settings.model_validate({"editors": {"e": values}}).editors["e"]
     diffusion.load_pipeline = lambda chosen, device: loaded(kind, chosen)
     editor = editor_from(kind, settings)  # type: ignore[arg-type]

@@ -34,28 +34,7 @@ from unicedit_assets.vlm.prompting import question, quoted  # noqa: E402
 from unicedit_assets.vlm.roles import Answer, Question, Vlm  # noqa: E402
 from unicedit_assets.vlm.verifier import SCHEMA  # noqa: E402
 
-SIZES = {
-    "7B": {
-        "hidden_size": 3584,
-        "intermediate_size": 18944,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 28,
-        "num_key_value_heads": 4,
-        "vocab_size": 152064,
-        "vision": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16},
-        "mrope": [16, 24, 24],
-    },
-    "3B": {
-        "hidden_size": 2048,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 2,
-        "vocab_size": 151936,
-        "vision": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16},
-        "mrope": [16, 24, 24],
-    },
-}
+SIZES = ("7B", "3B")
 PACKAGES = ("vllm", "torch", "transformers")
 
 
@@ -137,10 +116,12 @@ def main() -> None:
 
     if not torch.cuda.is_available():
         sys.exit("error: no CUDA device: this benchmark measures a GPU and nothing else")
+    from random_models import QWEN_VL_3B, QWEN_VL_7B
     from tiny_vlm import save_random_vlm
 
     with tempfile.TemporaryDirectory() as folder:
-        save_random_vlm(Path(folder), SIZES[options.size], device="cuda")
+        size = {"7B": QWEN_VL_7B, "3B": QWEN_VL_3B}[options.size]
+        save_random_vlm(Path(folder), size, device="cuda")
         torch.cuda.empty_cache()
         vlm = opened(options.backend, Path(folder), options.concurrency)
         result = {

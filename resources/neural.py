@@ -64,12 +64,6 @@ def neural_backends(settings: Settings) -> Backends:
 def _editors(settings: Settings, embedded: Mapping[str, Editor]) -> dict[str, Editor]:
     if not settings.editors:
         raise SettingsError('profile = "neural" needs at least one editor: add an [editors.NAME]')
-    for name, chosen in settings.editors.items():
-        if settings.engine == "ray" and getattr(chosen, "batch_size", 1) > 1:
-            raise SettingsError(
-                f"editors.{name}.batch_size: the engine 'ray' edits row by row, which gives other "
-                'pixels than batches: set batch_size = 1 or engine = "local"'
-            )
     return {
         name: embedded["classical"]
         if isinstance(chosen, EmbeddedEditor)

@@ -24,9 +24,13 @@ from resources.ray_cluster import WorkerMismatchError, actor_count, compare_vers
 from unicedit_assets.pipeline.engine import ThreadEngine, prepare_worker
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.settings.gpu import RaySettings
+from unicedit_assets.vlm.accounting import USAGE
 
 # (True, result) for each row of a bundle; (False, error) ends the list early.
 Answers = list[tuple[bool, Any]]
+
+# Answers, and what the models behind them were asked: (model, figure) -> number.
+Accounted = tuple[Answers, dict[tuple[str, str], float]]
 
 # A bundle that was answered before its source died and started again has no work.
 _GONE = ""
@@ -159,10 +163,15 @@ class Actor:
         from ray import cloudpickle
 
         bundles = zip(block["work"].to_pylist(), block["items"].to_pylist(), strict=True)
-        answers = [cloudpickle.dumps(self._answer(name, items)) for name, items in bundles]
+        answers = [cloudpickle.dumps(self._accounted(name, items)) for name, items in bundles]
         return pa.table(
             {"number": block["number"], "answers": pa.array(answers, pa.large_binary())}
         )
+
+    def _accounted(self, name: str, items: bytes) -> Accounted:
+        """Answer a bundle, and tell what its models were asked; bundles come one by one."""
+        before = USAGE.snapshot()
+        return self._answer(name, items), USAGE.added(before)
 
     def _answer(self, name: str, items: bytes) -> Answers:
         from ray import cloudpickle
@@ -272,7 +281,9 @@ class Stream:
             number = block["number"][0].as_py()
             if number in self._open:
                 self._open.remove(number)
-                answers: Answers = cloudpickle.loads(block["answers"][0].as_py())
+                accounted: Accounted = cloudpickle.loads(block["answers"][0].as_py())
+                answers, asked = accounted
+                USAGE.take(asked)
                 return number, answers
 
     def close(self) -> None:

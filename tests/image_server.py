@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,9 +32,13 @@ class Reply:
     short: bool = False
 
 
+def inverted(pixels: np.ndarray, prompt: str) -> np.ndarray:
+    return 255 - pixels
+
+
 @dataclass
 class ImageServer:
-    """Answers by the script, then by inverting the picture; keeps the forms it was sent."""
+    """Answers by the script, then by editing the picture; keeps the forms it was sent."""
 
     script: deque[Reply] = field(default_factory=deque)
     forms: list[dict[str, Any]] = field(default_factory=list)
@@ -44,6 +48,7 @@ class ImageServer:
     running: int = 0
     most: int = 0
     url: str = ""
+    edit: Callable[[np.ndarray, str], np.ndarray] = inverted
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -118,7 +123,7 @@ def handler_of(server: ImageServer) -> type[BaseHTTPRequestHandler]:
             if reply.body is not None:
                 return reply
             pixels = np.array(Image.open(io.BytesIO(form["image"])))
-            return reply_with(png(255 - pixels))
+            return reply_with(png(server.edit(pixels, form["prompt"])))
 
         def _send(self, reply: Reply) -> None:
             body = reply.body or b""

@@ -25,8 +25,9 @@ from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.settings import SETTINGS_FILE, Settings, settings_text
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import Committed, Ledger
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Manifest
+from unicedit_assets.storage.terms import Committed
 
 RELEASE = "test"
 
@@ -116,10 +117,10 @@ def made(committed: Mapping[Ref, Committed]) -> set[str]:
     return {ref.stage for ref, done in committed.items() if done.fresh}
 
 
-def release_files(project: Project) -> dict[str, str]:
-    """Return name -> sha256 of every file of the release, without the fingerprint in the path."""
-    spec = project.spec(Ref("unicedit_10m", RELEASE))
-    folder = f"releases/{RELEASE}/{spec.fingerprint}/"
+def release_files(project: Project, release: str = RELEASE) -> dict[str, str]:
+    """Return name -> sha256 of every file of a release, without the fingerprint in the path."""
+    spec = project.spec(Ref("unicedit_10m", release))
+    folder = f"releases/{release}/{spec.fingerprint}/"
     store = project.ledger.store
     return {
         key.removeprefix(folder): hashlib.sha256(store.read(key)).hexdigest()

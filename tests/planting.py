@@ -15,8 +15,8 @@ from unicedit_assets.domain import schemas
 from unicedit_assets.domain.reasons import Outcome, Reason, outcome_of
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.storage.ledger import ChunkOutput
 from unicedit_assets.storage.manifests import Counts, Manifest
+from unicedit_assets.storage.terms import ChunkOutput
 
 Rows = list[dict[str, Any]]
 

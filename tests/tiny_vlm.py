@@ -7,31 +7,13 @@ closes a quotation whenever it may, so that under a JSON schema its replies end.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2_5_VLProcessor,
-    Qwen2Tokenizer,
-    Qwen2VLImageProcessor,
-    Qwen2VLVideoProcessor,
-)
+from random_models import qwen_tokenizer, qwen_vl, qwen_vl_processor
 
-SPECIAL = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-]
 TEXTS = [
     'true false {"is_changed": "class": "valid", "no_edit"} instruction picture',
     "Paint the left of the picture red. 把图片的左边涂成红色。",
@@ -48,19 +30,8 @@ LONGEST = 16_384
 
 
 def _tokenizer() -> Any:
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trained.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
-    )
-    trained.train_from_iterator(TEXTS, trainer)
-    model = json.loads(trained.to_str())["model"]
-    tokenizer = Qwen2Tokenizer(
-        vocab=model["vocab"],
-        merges=[tuple(pair) for pair in model["merges"]],
-        extra_special_tokens=SPECIAL[1:],
+    tokenizer = qwen_tokenizer(
+        TEXTS,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         model_max_length=LONGEST,
@@ -80,37 +51,13 @@ TINY: Mapping[str, Any] = {
 }
 
 
-def _config(tokenizer: Any, size: Mapping[str, Any]) -> Any:
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
-    text = {name: value for name, value in size.items() if name not in ("vision", "mrope")}
-    vision = dict(size["vision"])
-    return Qwen2_5_VLConfig(
-        tie_word_embeddings=False,
-        text_config={
-            "vocab_size": len(tokenizer),
-            "max_position_embeddings": LONGEST,
-            "rope_scaling": {"type": "mrope", "mrope_section": size["mrope"]},
-            "bos_token_id": ids["<|im_start|>"],
-            "eos_token_id": ids["<|im_end|>"],
-            **text,
-        },
-        vision_config={
-            "out_hidden_size": size["hidden_size"],
-            "fullatt_block_indexes": [vision["depth"] - 1],
-            **vision,
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-    )
-
-
 def random_vlm(tokenizer: Any, size: Mapping[str, Any], device: str = "cpu") -> Any:
     """Return a model of a size with random weights; the same ones each time on one device."""
     torch.manual_seed(0)
     with torch.device(device):
-        model = Qwen2_5_VLForConditionalGeneration(_config(tokenizer, size)).eval()
+        model = qwen_vl(
+            tokenizer, {"max_position_embeddings": LONGEST, **size}, tie_word_embeddings=False
+        )
     model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
     return model
 
@@ -121,7 +68,7 @@ def save_random_vlm(
     """Save a model of a size in bfloat16, with tokenizer and processor."""
     tokenizer = _tokenizer()
     random_vlm(tokenizer, size, device).to(torch.bfloat16).save_pretrained(folder)
-    _processor(tokenizer, max_pixels).save_pretrained(folder)
+    qwen_vl_processor(tokenizer, max_pixels).save_pretrained(folder)
     return folder
 
 
@@ -133,19 +80,8 @@ def save_tiny_vlm(folder: Path) -> Path:
         model.get_input_embeddings().weight[:, 0] = 1.0
         model.lm_head.weight[tokenizer.convert_tokens_to_ids('"'), 0] = 1.0
     model.save_pretrained(folder)
-    _processor(tokenizer, 224 * 224).save_pretrained(folder)
+    qwen_vl_processor(tokenizer, 224 * 224).save_pretrained(folder)
     return folder
-
-
-def _processor(tokenizer: Any, max_pixels: int) -> Any:
-    return Qwen2_5_VLProcessor(
-        image_processor=Qwen2VLImageProcessor(
-            min_pixels=28 * 28, max_pixels=max_pixels, patch_size=14, merge_size=2
-        ),
-        tokenizer=tokenizer,
-        video_processor=Qwen2VLVideoProcessor(),
-        chat_template=TEMPLATE,
-    )
 
 
 if __name__ == "__main__":

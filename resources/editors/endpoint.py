@@ -26,6 +26,7 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 from PIL import Image
 
+from resources.breaker import BUSY, Breaker
 from resources.editors.fitting import fitted
 from resources.editors.http import Answer, TooLargeError, exchange, form_of
 from unicedit_assets.domain import codec
@@ -44,7 +45,6 @@ _MOST_PIXELS = 64_000_000
 _DETAIL = 300
 # Of these no other row would fare better: wrong key, no credit, wrong address, unknown model.
 _SETUP = frozenset({401, 402, 403, 404, 405, 407})
-_BUSY = frozenset({429, 502, 503, 504})
 _REDIRECTS = range(300, 400)
 # Letters of a key by which a server's message may still quote it.
 _TELLTALE = 4
@@ -52,35 +52,6 @@ _TELLTALE = 4
 
 class RefusedError(EditorError):
     """The server looked at this row and will not have it."""
-
-
-class Breaker:
-    """Counts rows without a picture in a row, of all threads together; a picture starts anew.
-
-    Once there was a picture, refusals do not count: the server works and dislikes these rows.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._proven = False
-
-    def __reduce__(self) -> tuple[type[Breaker], tuple[int]]:
-        return Breaker, (self._limit,)
-
-    def succeeded(self) -> None:
-        """Note that a picture came."""
-        with self._lock:
-            self._failures, self._proven = 0, True
-
-    def failed(self, refused: bool = False) -> bool:
-        """Note that none came; tell whether there were too many in a row."""
-        with self._lock:
-            if refused and self._proven:
-                return False
-            self._failures += 1
-            return self._failures >= self._limit
 
 
 @dataclass(frozen=True)
@@ -100,7 +71,8 @@ class RemoteEditor:
             )
         policy = RetryPolicy(attempts=settings.attempts, deadline=settings.deadline)
         object.__setattr__(self, "policy", policy)
-        object.__setattr__(self, "breaker", Breaker(max(8, 2 * settings.concurrency)))
+        most = max(8, 2 * settings.concurrency)
+        object.__setattr__(self, "breaker", Breaker(most, most, forgiving=True))
 
     @property
     def concurrency(self) -> int:
@@ -226,7 +198,7 @@ class RemoteEditor:
         message = self._told(_message(answer.body))[:_DETAIL]
         told = answer.problem or f"HTTP {status}: {message}"
         where = f"editors.{self.name}"
-        if answer.unreachable or status in _BUSY:
+        if answer.unreachable or status in BUSY:
             return BackendDownError(f"{where}: the server is not there or stays busy: {told}")
         if status is None or is_retried(status):
             return EditorError(f"the server failed: {told}")

@@ -18,6 +18,7 @@ from resources.editors.weights import located
 from unicedit_assets.domain.roles import EditorError, EditSample
 from unicedit_assets.settings.editors import (
     DiffusionEditor,
+    Flux2KleinEditor,
     FluxKontextEditor,
     LoraSettings,
     QwenImageEditor,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 CLASSES: Mapping[type[DiffusionEditor], str] = {
     FluxKontextEditor: "FluxKontextPipeline",
+    Flux2KleinEditor: "Flux2KleinPipeline",
     QwenImageEditor: "QwenImageEditPipeline",
     QwenImagePlusEditor: "QwenImageEditPlusPipeline",
 }
@@ -184,7 +186,16 @@ def _refuse_long(pipeline: Any, settings: DiffusionEditor, prompts: Sequence[str
     """A text that is too long would be cut off in silence, or break the whole batch."""
     tokenizer = getattr(pipeline, "tokenizer_2", None) or pipeline.tokenizer
     for prompt in prompts:
-        tokens = len(tokenizer(prompt, verbose=False).input_ids)
+        text = prompt
+        if isinstance(settings, Flux2KleinEditor):
+            # The limit holds for the whole message, and the pipeline cuts its end off.
+            text = tokenizer.apply_chat_template(
+                [{"role": "user", "content": prompt}],
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=False,
+            )
+        tokens = len(tokenizer(text, verbose=False).input_ids)
         if tokens > settings.max_sequence_length:
             raise EditorError(
                 f"the instruction has {tokens} tokens, the limit is {settings.max_sequence_length}"
@@ -192,6 +203,8 @@ def _refuse_long(pipeline: Any, settings: DiffusionEditor, prompts: Sequence[str
 
 
 def _guidance(settings: DiffusionEditor, rows: int) -> dict[str, Any]:
+    if isinstance(settings, Flux2KleinEditor):
+        return {"guidance_scale": settings.true_cfg_scale}
     found: dict[str, Any] = {"true_cfg_scale": settings.true_cfg_scale}
     if settings.true_cfg_scale > 1:
         found["negative_prompt"] = [settings.negative_prompt] * rows

@@ -293,7 +293,10 @@ def held_device(device: str, settings: GpuSettings, avoid: Collection[str] = ())
     elif device == "auto" and not wanted:
         return "cpu"
     if not wanted:
-        raise LeaseError(f"device = {device!r}: of GPUs, {len(leases.devices)} are visible")
+        there = [each.name for each in leases.devices]
+        raise LeaseError(
+            f"device = {device!r}: there is no such GPU; visible: {', '.join(there) or 'none'}"
+        )
     wanted = tuple(each for each in wanted if each.key not in avoid)
     if not wanted:
         raise _in_use(len(leases.devices))
@@ -360,10 +363,3 @@ def is_shared(settings: GpuSettings) -> bool:
 def held_devices() -> tuple[Device, ...]:
     """Return the devices that this process holds."""
     return tuple(_held_devices.values())
-
-
-def release_held() -> None:
-    """End the leases of this process, when its models are gone."""
-    with _held_lock:
-        _held.close()
-        _held_devices.clear()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from resources.vlms.health import BUSY, Health
+from resources.breaker import BUSY, Breaker
 from resources.vlms.loop import BackgroundLoop
 from resources.vlms.pictures import data_url
 from resources.vlms.replying import (
@@ -66,7 +66,10 @@ class EndpointVlm:
         self._policy = RetryPolicy(attempts=settings.tries, deadline=settings.deadline)
         # Jitter must differ between processes; it never reaches a result.
         self._rng = random.Random()  # noqa: S311
-        self._health = Health(settings.concurrency)
+        # All questions in flight may fail of one hiccup; and a picture that the server cannot read
+        # costs a refusal of each question on it, so refusals may be more.
+        most = max(8, 2 * settings.concurrency)
+        self._breaker = Breaker(failures=most, refusals=4 * most)
         self._lock = threading.Lock()
         self._line: _Line | None = None
 
@@ -86,7 +89,8 @@ class EndpointVlm:
             BackendDownError: nobody answers there, or not for this key or model, or the server
                 stays busy or fails question after question.
         """
-        body = self._body(question)
+        # Written here, beside the loop: a question with its pictures has megabytes.
+        body = json.dumps(self._body(question)).encode()
         with self._lock:
             line = self._line = self._line or self._connected()
         return line.loop.run(self._ask(line, body, question))
@@ -132,7 +136,7 @@ class EndpointVlm:
         forgotten.atexit = False
         return line
 
-    async def _ask(self, line: _Line, body: dict[str, Any], question: Question) -> Answer:
+    async def _ask(self, line: _Line, body: bytes, question: Question) -> Answer:
         async with line.slots:
             started, tries = time.monotonic(), 0
             while True:
@@ -142,7 +146,7 @@ class EndpointVlm:
                     line.client, body, question, min(self._settings.timeout, left)
                 )
                 if isinstance(came, Answer):
-                    self._health.succeeded()
+                    self._breaker.succeeded()
                     return replace(came, tries=tries)
                 elapsed = time.monotonic() - started
                 wait = self._policy.delay(
@@ -156,19 +160,26 @@ class EndpointVlm:
         where = f"{self._settings.base_url}: "
         if came.down or came.status in BUSY:
             raise BackendDownError(where + came.failure.detail)
-        if self._health.failed() if is_retried(came.status) else self._health.refused():
+        if self._breaker.failed(refused=not is_retried(came.status)):
             raise BackendDownError(f"{where}question after question fails: {came.failure.detail}")
         return Answer(failure=came.failure, tries=tries)
 
     async def _try(
-        self, client: AsyncOpenAI, body: dict[str, Any], question: Question, seconds: float
+        self, client: AsyncOpenAI, body: bytes, question: Question, seconds: float
     ) -> Answer | _Trouble:
         import openai
 
         try:
             async with asyncio.timeout(seconds):
-                raw = await client.chat.completions.with_raw_response.create(**body)
-            answer = answer_of(json.loads(raw.content), question.weigh)
+                # Not `chat.completions.create`: it walks through a question and a reply by their
+                # types, which costs more than everything else here.
+                reply = await client.post(
+                    "/chat/completions",
+                    cast_to=openai.HttpxBinaryResponseContent,
+                    content=body,
+                    options={"headers": {"Content-Type": "application/json"}},
+                )
+            answer = answer_of(json.loads(reply.content), question.weigh)
             if answer.failure and answer.failure.kind is FailureKind.SERVER:  # it is empty
                 return _Trouble(answer.failure)
             return answer

@@ -24,11 +24,18 @@ from unicedit_assets.domain.roles import (
     EditSample,
     Pixels,
 )
-from unicedit_assets.pipeline.editing import EditRequest
-from unicedit_assets.pipeline.flow import CHUNKS_AHEAD, BusyMeter, EditFlow, batches
+from unicedit_assets.pipeline.editing import EditAnswer, EditRequest
+from unicedit_assets.pipeline.engine import LocalEngine
+from unicedit_assets.pipeline.flow import (
+    CHUNKS_AHEAD,
+    BusyMeter,
+    EditFlow,
+    MappedEdits,
+    batches,
+)
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.storage.ledger import split
+from unicedit_assets.storage.terms import split
 
 SIZES = [(64, 48), (48, 64), (64, 48), (64, 48), (48, 64)]
 
@@ -112,6 +119,32 @@ def test_answers_come_in_the_order_of_the_requests() -> None:
     flow.close()
     assert editor.seen == [[0, 2], [1, 4], [3], [5, 7], [6]]
     assert editor.loads >= 1
+
+
+def untimed(answers: Sequence[EditAnswer]) -> list[EditAnswer]:
+    return [replace(answer, seconds=0.0) for answer in answers]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("word", ["", "crash", "refuse", "small"])
+def test_an_engine_batches_as_the_flow_does(batch: int, word: str) -> None:
+    chunks = [[request(n) for n in range(5)], [request(n) for n in range(5, 8)]]
+    chunks[0][2] = chunks[0][2]._replace(prompt=word)
+    here, there = Inverting(batch), Inverting(batch)
+    flow = flow_of(here, chunks)
+    mapped = MappedEdits(LocalEngine(1), there, lambda index: chunks[index])
+    for index in range(len(chunks)):
+        made = mapped.answers(index)
+        assert untimed(made) == untimed(flow.answers(index))
+        assert all(answer.seconds > 0 for answer in made if answer.image)
+    flow.close()
+    assert there.seen == here.seen
+
+
+def test_an_engine_hears_of_an_editor_that_is_down() -> None:
+    chunk = [request(0), EditRequest(picture(2), "down", 2)]
+    with pytest.raises(BackendDownError, match="the device is gone"):
+        MappedEdits(LocalEngine(1), Inverting(), lambda _: chunk).answers(0)
 
 
 def test_rows_of_one_source_do_not_share_pixels() -> None:

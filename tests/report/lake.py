@@ -23,8 +23,9 @@ from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Counts
+from unicedit_assets.storage.terms import ChunkOutput
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -9,8 +9,9 @@ import pytest
 
 from unicedit_assets.report.sampling import Columns, draw, rows_at, rows_named
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger, PartitionSpec
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Counts, Manifest
+from unicedit_assets.storage.terms import ChunkOutput, PartitionSpec
 
 COLUMNS = Columns("rows", "kind", "id")
 

@@ -67,10 +67,6 @@ def test_the_benchmark_scores_the_classical_editor_without_planted_faults() -> N
             "'evidence-1' is an embedded version's name",
         ),
         ({"verified_edits": {"verifier": "eyes-9"}}, "no verifier 'eyes-9'"),
-        (
-            {"engine": "ray", "editors": {"e": {**MODEL, "batch_size": 2}}},
-            "editors.e.batch_size: the engine 'ray' edits row by row",
-        ),
     ],
 )
 def test_settings_that_cannot_be_used_are_told_in_one_sentence(

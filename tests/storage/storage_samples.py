@@ -13,8 +13,9 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from unicedit_assets.storage.blobs import StorageFull, open_store
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger, PartitionSpec
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Counts
+from unicedit_assets.storage.terms import ChunkOutput, PartitionSpec
 
 Outcome: TypeAlias = tuple[int, bool, bytes]
 

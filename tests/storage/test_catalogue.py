@@ -15,8 +15,9 @@ import pytest
 from unicedit_assets.domain.reasons import Outcome
 from unicedit_assets.storage.blobs import LocalStore
 from unicedit_assets.storage.catalogue import Catalogue, NearPair
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger, PartitionSpec
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Counts, Manifest
+from unicedit_assets.storage.terms import ChunkOutput, PartitionSpec
 
 NOISE = np.random.default_rng(0).bytes
 HASHES = ["0000000000000000", "0000000000000007", "8000000000000000", "ffffffffffffffff"]

@@ -12,9 +12,10 @@ import pytest
 from storage_samples import SPEC, chunk
 
 from unicedit_assets.storage.blobs import BlobStore, LocalStore
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger, split
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Counts, Manifest
 from unicedit_assets.storage.repair import NotReproduced, examine, set_aside
+from unicedit_assets.storage.terms import ChunkOutput, split
 
 FOLDER = f"{SPEC.stage}/{SPEC.partition}/{SPEC.fingerprint}"
 ROWS = pa.concat_tables(chunk(index).tables["rows"] for index in range(3))

@@ -18,9 +18,10 @@ import storage_samples
 from storage_samples import SPEC, heavy_chunk, race, spec
 
 from unicedit_assets.storage.blobs import open_store
-from unicedit_assets.storage.ledger import ChunkOutput, Ledger
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import ChunkMarker
 from unicedit_assets.storage.parts import read_part, verify_part
+from unicedit_assets.storage.terms import ChunkOutput
 
 CHUNKS = 8
 WRITERS = 4

@@ -11,9 +11,10 @@ import pytest
 from storage_samples import SPEC, chunk, signed_chunk, spec
 
 from unicedit_assets.storage.blobs import BlobStore, LocalStore, MissingBlob, StorageError
-from unicedit_assets.storage.ledger import ChunkOutput, ConservationError, Ledger, split
+from unicedit_assets.storage.ledger import ConservationError, Ledger
 from unicedit_assets.storage.manifests import CorruptRecord, Counts
 from unicedit_assets.storage.parts import CorruptPart
+from unicedit_assets.storage.terms import ChunkOutput, split
 
 
 def test_a_committed_partition_is_found_and_read_back(ledger: Ledger) -> None:

@@ -25,6 +25,22 @@ def test_answers_add_up_and_kept_ones_cost_nothing() -> None:
     assert usage.since({})["vlm/a/tokens_in"] == 5
 
 
+def test_what_another_process_asked_is_added() -> None:
+    there, here = Usage(), Usage()
+    there.add("a", Answer("x", tokens_in=5, tokens_out=2))
+    before = there.snapshot()
+    for usage in (there, here):
+        usage.add("a", Answer("x", tokens_in=7, tokens_out=1))
+    here.take(there.added(before))
+    assert here.since({}) == {
+        "vlm/a/questions": 2,
+        "vlm/a/tokens_in": 14,
+        "vlm/a/tokens_out": 2,
+        "vlm/a/tries": 2,
+    }
+    assert there.added(there.snapshot()) == {}
+
+
 def test_no_answer_is_lost_between_threads() -> None:
     usage = Usage()
     with ThreadPoolExecutor(8) as pool:

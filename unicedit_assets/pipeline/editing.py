@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.roles import BackendDownError, Edited, Editor, EditorError
+from unicedit_assets.domain.roles import (
+    BackendDownError,
+    BatchEditor,
+    Edited,
+    Editor,
+    EditorError,
+    EditSample,
+)
 from unicedit_assets.pipeline.rows import json_text, named
 
 # A picture whose channels all vary less than this (standard deviation, of 255) shows nothing.
@@ -64,6 +71,55 @@ def make_edit(editor: Editor, request: EditRequest) -> EditAnswer:
         return failed(error)
     answer = finished(source.shape, edited, truth)
     return replace(answer, seconds=time.perf_counter() - started if answer.image else 0.0)
+
+
+def make_batch(editor: Editor, requests: Sequence[EditRequest]) -> list[EditAnswer]:
+    """Carry out edits of one size by one call of an editor that takes batches."""
+    samples = [EditSample(codec.decode(each.image), each.prompt, each.seed) for each in requests]
+    shapes = [sample.image.shape for sample in samples]
+    started = time.perf_counter()
+    made = outcomes(editor, samples)
+    share = (time.perf_counter() - started) / len(samples)
+    return [settled(shape, each, share) for shape, each in zip(shapes, made, strict=True)]
+
+
+def outcomes(editor: Editor, samples: Sequence[EditSample]) -> list[Edited | Exception]:
+    """Return what an editor made of samples of one size, or what went wrong, row by row.
+
+    Raises:
+        BackendDownError: the editor is of no more use to this run.
+    """
+    try:
+        return _edited(editor, samples)
+    except BackendDownError:
+        raise
+    except Exception as error:  # a crash of one sample must not lose the others
+        if len(samples) == 1:
+            return [error]
+        return [outcome for sample in samples for outcome in outcomes(editor, [sample])]
+
+
+def _edited(editor: Editor, samples: Sequence[EditSample]) -> list[Edited | Exception]:
+    if not hasattr(editor, "edit_batch"):
+        return [editor.edit(each.image, each.prompt, each.seed) for each in samples]
+    made = list[Edited | Exception](cast(BatchEditor, editor).edit_batch(samples))
+    if len(made) != len(samples):
+        raise ValueError(f"the editor returned {len(made)} edits of {len(samples)}")
+    return made
+
+
+def settled(shape: tuple[int, ...], outcome: Edited | Exception, seconds: float) -> EditAnswer:
+    """Return the answer of a row: its picture checked and encoded, or why there is none.
+
+    Raises:
+        Exception: what went wrong, when it speaks of the machine (see ``named``).
+    """
+    if isinstance(outcome, Exception):
+        return failed(outcome)
+    try:
+        return finished(shape, outcome, truth_of(outcome), seconds)
+    except Exception as error:  # an answer that is none is this row's matter
+        return failed(error)
 
 
 def failed(error: Exception) -> EditAnswer:

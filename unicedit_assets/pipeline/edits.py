@@ -14,7 +14,7 @@ from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector, json_text
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
-from unicedit_assets.storage.ledger import ChunkOutput, split
+from unicedit_assets.storage.terms import ChunkOutput, split
 
 _ASKED = (
     "instruction_id",

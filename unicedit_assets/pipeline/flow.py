@@ -24,7 +24,6 @@ from typing import cast
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import (
-    BackendDownError,
     BatchEditor,
     Edited,
     Editor,
@@ -35,10 +34,10 @@ from unicedit_assets.pipeline import waiting
 from unicedit_assets.pipeline.editing import (
     EditAnswer,
     EditRequest,
-    failed,
-    finished,
+    make_batch,
     make_edit,
-    truth_of,
+    outcomes,
+    settled,
 )
 from unicedit_assets.pipeline.engine import Engine, ThreadEngine
 
@@ -211,32 +210,14 @@ class EditFlow:
                 self._batching.load()
             start = time.perf_counter()
             with self.meter.running():
-                outcomes = self._outcomes(samples)
+                made = outcomes(self._editor, samples)
             share = (time.perf_counter() - start) / len(job)
-            for (_, _, answer), shape, outcome in zip(job, shapes, outcomes, strict=True):
+            for (_, _, answer), shape, outcome in zip(job, shapes, made, strict=True):
                 self._hands.submit(_settle, answer, shape, outcome, share)
         except BaseException as error:  # whoever waits for an answer must hear of it
             for _, _, answer in job:
                 if not answer.done():
                     answer.set_exception(error)
-
-    def _outcomes(self, samples: Sequence[EditSample]) -> list[Edited | Exception]:
-        try:
-            return self._edited(samples)
-        except BackendDownError:
-            raise
-        except Exception as error:  # a crash of one sample must not lose the others
-            if len(samples) == 1:
-                return [error]
-            return [outcome for sample in samples for outcome in self._outcomes([sample])]
-
-    def _edited(self, samples: Sequence[EditSample]) -> list[Edited | Exception]:
-        if self._batching is None:
-            return [self._editor.edit(each.image, each.prompt, each.seed) for each in samples]
-        made = list[Edited | Exception](self._batching.edit_batch(samples))
-        if len(made) != len(samples):
-            raise ValueError(f"the editor returned {len(made)} edits of {len(samples)}")
-        return made
 
 
 def _copies(image: bytes, number: int) -> list[Pixels]:
@@ -257,18 +238,9 @@ def _settle(
 ) -> None:
     """Check and encode one edit, and hand the answer to whoever waits for it."""
     try:
-        answer.set_result(_answer(shape, outcome, seconds))
+        answer.set_result(settled(shape, outcome, seconds))
     except BaseException as error:
         answer.set_exception(error)
-
-
-def _answer(shape: tuple[int, ...], outcome: Edited | Exception, seconds: float) -> EditAnswer:
-    if isinstance(outcome, Exception):
-        return failed(outcome)
-    try:
-        return finished(shape, outcome, truth_of(outcome), seconds)
-    except Exception as error:  # an answer that is none is this row's matter
-        return failed(error)
 
 
 class MappedEdits:
@@ -281,7 +253,17 @@ class MappedEdits:
 
     def answers(self, index: int) -> list[EditAnswer]:
         """Return the answers of a chunk in the order of its requests."""
-        return list(self._engine.map(partial(make_edit, self._editor), self._load(index)))
+        requests, most = self._load(index), int(getattr(self._editor, "batch", 1))
+        if most == 1:
+            return list(self._engine.map(partial(make_edit, self._editor), requests))
+        # The same rows together as in ``EditFlow``, so that they come out as there.
+        groups = batches([codec.size_of(request.image) for request in requests], most)
+        jobs = [[requests[i] for i in group] for group in groups]
+        found: dict[int, EditAnswer] = {}
+        made = self._engine.map(partial(make_batch, self._editor), jobs)
+        for group, answers in zip(groups, made, strict=True):
+            found |= dict(zip(group, answers, strict=True))
+        return [found[position] for position in range(len(requests))]
 
     def figures(self) -> Mapping[str, float]:
         """Return nothing: nothing is measured here."""

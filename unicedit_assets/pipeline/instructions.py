@@ -19,7 +19,7 @@ from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
-from unicedit_assets.storage.ledger import ChunkOutput, PartitionSpec, split
+from unicedit_assets.storage.terms import ChunkOutput, PartitionSpec, split
 
 # The paper asks for 3-7 instructions a photograph.
 LEAST = 3

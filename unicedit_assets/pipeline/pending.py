@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from unicedit_assets.pipeline.project import ON_DEMAND, Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.storage.ledger import Look
+from unicedit_assets.storage.terms import Look
 
 PIPELINE = (
     "raw_images",

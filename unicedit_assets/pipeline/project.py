@@ -18,9 +18,10 @@ from unicedit_assets.pipeline.engine import Engine, ModelEngine, ThreadEngine
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref, Stage
 from unicedit_assets.settings import Settings
-from unicedit_assets.storage.ledger import Committed, Ledger, PartitionSpec
+from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Manifest, folder_of
 from unicedit_assets.storage.repair import NotReproduced
+from unicedit_assets.storage.terms import Committed, PartitionSpec
 
 OnChunk = Callable[[int, int], None]
 

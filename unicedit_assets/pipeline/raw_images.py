@@ -21,7 +21,7 @@ from unicedit_assets.pipeline.rows import Collector, json_text
 from unicedit_assets.pipeline.sources import read_source
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.settings import RawImagesSettings
-from unicedit_assets.storage.ledger import ChunkOutput, split
+from unicedit_assets.storage.terms import ChunkOutput, split
 
 # What later chunks of a shard need of earlier ones.
 _COMPARED = ["image_id", "phash", "pixel_sha256"]

@@ -52,7 +52,7 @@ from unicedit_assets.published.schema import PROVENANCE_SCHEMA, REJECTS_SCHEMA
 from unicedit_assets.published.statistics import Statistics
 from unicedit_assets.published.writer import ReleaseRow, write_data_file
 from unicedit_assets.storage.blobs import StorageError, StorageFull
-from unicedit_assets.storage.ledger import ChunkOutput
+from unicedit_assets.storage.terms import ChunkOutput
 
 LIMITS = (
     "Instructions, edits and verdicts of the embedded profile come from image processing, "

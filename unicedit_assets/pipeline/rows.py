@@ -15,8 +15,8 @@ from unicedit_assets.domain.machine import is_of_the_machine
 from unicedit_assets.domain.reasons import STAGE_REASONS, Outcome, Reason, outcome_of
 from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.domain.texts import storable
-from unicedit_assets.storage.ledger import ChunkOutput
 from unicedit_assets.storage.manifests import Counts
+from unicedit_assets.storage.terms import ChunkOutput
 
 _DETAIL_LENGTH = 1000
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.storage.ledger import ChunkOutput
+from unicedit_assets.storage.terms import ChunkOutput
 
 if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project

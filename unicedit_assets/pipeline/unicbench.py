@@ -37,7 +37,7 @@ from unicedit_assets.pipeline.raw_images import Refused, take_all
 from unicedit_assets.pipeline.registry import SourceList
 from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
-from unicedit_assets.storage.ledger import ChunkOutput, split
+from unicedit_assets.storage.terms import ChunkOutput, split
 
 BENCHMARK = "main"
 _POINTS = {"en": "reasoning_points", "cn": "reasoning_points_cn"}

@@ -22,7 +22,7 @@ from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.rows import Collector, json_text, named
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
-from unicedit_assets.storage.ledger import ChunkOutput, split
+from unicedit_assets.storage.terms import ChunkOutput, split
 
 _SEEN = ["edit_id", "instruction_id", "image_id", "task", "subtask", "en", "cn"]
 

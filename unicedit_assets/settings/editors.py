@@ -110,6 +110,28 @@ class QwenImagePlusEditor(DiffusionEditor):
     batch_size: int = identity(1, "Samples a model call; the pipeline takes one.", ge=1, le=1)
 
 
+class Flux2KleinEditor(DiffusionEditor):
+    """FLUX.2-klein, step-distilled: 4 steps, no guidance; its base model: 50 steps, guidance 4."""
+
+    # The pipeline guides away from an empty text only and shifts its schedule by itself; a list of
+    # pictures means several sources of one edit, so it takes one sample a call.
+    kind: Literal["flux2-klein"] = identity("flux2-klein", "Which pipeline this is.")
+    steps: int = identity(4, "Denoising steps; the base model takes 50.", ge=1)
+    true_cfg_scale: float = identity(
+        1.0,
+        "Classifier-free guidance; the distilled model ignores it, the base model takes 4.",
+        ge=1,
+    )
+    negative_prompt: Literal[""] = identity("", "What to guide away from; nothing else here.")
+    max_sequence_length: int = identity(512, "Most tokens of an instruction.", ge=1, le=512)
+    schedule: Literal["model"] = identity("model", "Noise schedule: the pipeline's own.")
+    # diffusers' first-block cache does not know what the last block of this transformer returns.
+    cache: Literal["none", "taylorseer"] = identity(
+        "none", "Reuse of earlier steps: faster and not the same picture."
+    )
+    batch_size: int = identity(1, "Samples a model call; the pipeline takes one.", ge=1, le=1)
+
+
 class EndpointEditor(BaseModel):
     """A server that speaks the OpenAI-style ``POST {base_url}/images/edits``."""
 
@@ -136,6 +158,11 @@ class EndpointEditor(BaseModel):
 
 
 EditorModel = Annotated[
-    EmbeddedEditor | FluxKontextEditor | QwenImageEditor | QwenImagePlusEditor | EndpointEditor,
+    EmbeddedEditor
+    | FluxKontextEditor
+    | Flux2KleinEditor
+    | QwenImageEditor
+    | QwenImagePlusEditor
+    | EndpointEditor,
     Field(discriminator="kind"),
 ]

@@ -15,7 +15,7 @@ from unicedit_assets.pipeline import progress
 from unicedit_assets.pipeline.preview import preview
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.storage.ledger import Committed
+from unicedit_assets.storage.terms import Committed
 from unicedit_assets.vlm.accounting import USAGE
 
 OWNERS = ["team:data-engine"]

@@ -30,22 +30,29 @@ class Usage:
             }
         if answer.failure:
             figures[f"failed_{answer.failure.kind.value}"] = 1
-        with self._lock:
-            for figure, number in figures.items():
-                self._sums[name, figure] += number  # type: ignore[assignment]
+        self.take({(name, figure): number for figure, number in figures.items()})
 
     def snapshot(self) -> Mapping[tuple[str, str], float]:
         """Return (model, figure) -> sum so far."""
         with self._lock:
             return dict(self._sums)
 
+    def added(self, before: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+        """Return (model, figure) -> what was added since a snapshot; nothing that is zero."""
+        gains = {key: number - before.get(key, 0) for key, number in self.snapshot().items()}
+        return {key: gain for key, gain in gains.items() if gain}
+
+    def take(self, added: Mapping[tuple[str, str], float]) -> None:
+        """Count what was asked in another process for this one."""
+        with self._lock:
+            for key, number in added.items():
+                self._sums[key] += number  # type: ignore[assignment]
+
     def since(self, before: Mapping[tuple[str, str], float]) -> dict[str, float]:
         """Return what was added since a snapshot, by ``vlm/MODEL/FIGURE``; nothing that is zero."""
-        now = self.snapshot()
         return {
-            f"vlm/{name}/{figure}": number - before.get((name, figure), 0)
-            for (name, figure), number in sorted(now.items())
-            if number != before.get((name, figure), 0)
+            f"vlm/{name}/{figure}": number
+            for (name, figure), number in sorted(self.added(before).items())
         }
 
 

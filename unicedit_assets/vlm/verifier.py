@@ -139,7 +139,7 @@ class VlmVerifier:
         """
         apart = difference(source, edited)
         if apart.largest_block < self._options.certain_no_edit:
-            return _same(apart)
+            return _wordless(Reason.NO_EDIT, _figures(apart, ()))
         reply = ask_json(
             self._vlm,
             question(
@@ -155,7 +155,9 @@ class VlmVerifier:
         )
         if reply.value is None:
             if reply.unreadable:
-                return self._unreadable(reply, apart)
+                # Nothing is guessed of what the model never said readably.
+                told = f"the verifier's reply could not be used: {reply.trouble}"
+                return _wordless(Reason.UNPARSEABLE, _figures(apart, reply.answers), told)
             raise VlmError(reply.trouble)
         return self._verdict(reply, reply.value, apart)
 
@@ -221,22 +223,6 @@ class VlmVerifier:
             reply.answers,
         )
 
-    @staticmethod
-    def _unreadable(reply: Reply, apart: Difference) -> Verdict:
-        """Reject an edit of which the model never said anything readable; nothing is guessed."""
-        return Verdict(
-            reason=Reason.UNPARSEABLE,
-            is_changed=True,
-            confidence=0.0,
-            source_caption="",
-            edit_caption="",
-            differences=(),
-            rewritten_en="",
-            rewritten_cn="",
-            evidence=_figures(apart, reply.answers),
-            detail=texts.storable(f"the verifier's reply could not be used: {reply.trouble}"),
-        )
-
 
 def contradiction(said: Mapping[str, Any]) -> str:
     """Return how a chain contradicts itself, or nothing; a re-ask is told of it."""
@@ -269,15 +255,18 @@ def _figures(apart: Difference, answers: Any) -> dict[str, float]:
     }
 
 
-def _same(apart: Difference) -> Verdict:
+def _wordless(reason: Reason, evidence: Mapping[str, float], detail: str = "") -> Verdict:
+    """Return a verdict without texts: pixels settled it, or the model said nothing readable."""
+    same = reason is Reason.NO_EDIT
     return Verdict(
-        reason=Reason.NO_EDIT,
-        is_changed=False,
-        confidence=1.0,
+        reason=reason,
+        is_changed=not same,
+        confidence=float(same),
         source_caption="",
         edit_caption="",
         differences=(),
         rewritten_en="",
         rewritten_cn="",
-        evidence=_figures(apart, ()),
+        evidence=evidence,
+        detail=texts.storable(detail),
     )

@@ -26,7 +26,9 @@ from unicedit_assets.settings import Settings
 # What the libraries say to each other is not ours to mend.
 pytestmark = [pytest.mark.neural, pytest.mark.filterwarnings("ignore")]
 
-KINDS = ("flux-kontext", "qwen-image-edit", "qwen-image-edit-plus")
+KINDS = ("flux-kontext", "flux2-klein", "qwen-image-edit", "qwen-image-edit-plus")
+# These pipelines take one sample a call.
+SINGLE = ("flux2-klein", "qwen-image-edit-plus")
 QWEN = "diffusers.pipelines.qwenimage.pipeline_qwenimage_edit"
 PROMPTS = ("Paint the left red.", "Replace the sky by a starry night, please.", "把左边涂成红色。")
 
@@ -348,7 +350,7 @@ def test_an_output_that_is_not_finite_is_no_edit(poisoned: DiffusersEditor) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_that_is_too_long_is_refused_alone(kind: str, models: dict[str, Path]) -> None:
-    editor = editor_of(kind, models, **({} if "plus" in kind else {"batch_size": 2}))
+    editor = editor_of(kind, models, **({} if kind in SINGLE else {"batch_size": 2}))
     long = EditSample(sample(1).image, "very " * 3000, 1)
     made = [editor.edit_batch([each])[0] for each in (sample(0), long)]
     if editor.batch > 1:
@@ -356,6 +358,39 @@ def test_a_text_that_is_too_long_is_refused_alone(kind: str, models: dict[str, P
     assert isinstance(made[0], Edited)
     assert isinstance(made[1], EditorError)
     assert "tokens, the limit is 512" in str(made[1])
+
+
+def test_a_text_that_klein_would_cut_off_is_refused(models: dict[str, Path]) -> None:
+    from transformers import AutoTokenizer
+
+    editor, image = editor_of("flux2-klein", models, max_sequence_length=64), sample(0).image
+    tokenizer = AutoTokenizer.from_pretrained(models["flux2-klein"] / "tokenizer")
+    message = [{"role": "user", "content": ""}]
+    around = len(tokenizer.apply_chat_template(message, add_generation_prompt=True)["input_ids"])
+    made = [
+        editor.edit_batch([EditSample(image, "7" * letters, 1)])[0]
+        for letters in (64 - around, 65 - around)
+    ]
+    assert isinstance(made[0], Edited)
+    assert str(made[1]) == "the instruction has 65 tokens, the limit is 64"
+
+
+def test_klein_is_exactly_the_librarys_own_call(models: dict[str, Path]) -> None:
+    import torch
+    from diffusers import Flux2KleinPipeline
+    from PIL import Image
+
+    one = sample(0)
+    made = Flux2KleinPipeline.from_pretrained(models["flux2-klein"])(
+        image=Image.fromarray(one.image),
+        prompt=one.prompt,
+        num_inference_steps=2,
+        guidance_scale=1.0,
+        generator=torch.Generator("cpu").manual_seed(one.seed),
+        output_type="np",
+    ).images[0]
+    expected = np.rint(made * 255).astype(np.uint8)
+    assert (alone(editor_of("flux2-klein", models), [one])[0] == expected).all()
 
 
 def test_a_damaged_model_is_told(models: dict[str, Path], tmp_path: Path) -> None:
@@ -371,6 +406,10 @@ def test_a_damaged_model_is_told(models: dict[str, Path], tmp_path: Path) -> Non
 def test_step_caches_run_and_forget_the_row_before(
     kind: str, cache: str, models: dict[str, Path]
 ) -> None:
+    if (kind, cache) == ("flux2-klein", "first_block"):
+        with pytest.raises(ValueError, match="'none' or 'taylorseer'"):
+            editor_of(kind, models, cache=cache)
+        return
     editor = editor_of(kind, models, cache=cache, steps=6, cache_threshold=10.0)
     one, other = sample(0), sample(1)
     first = alone(editor, [one])[0]
@@ -411,7 +450,8 @@ def test_an_adapter_is_fused_with_its_scale_and_schedule(
     lora = {"path": str(folder)}
     (file,) = folder.glob("*.safetensors")
     one = [sample(0)]
-    distilled = {"schedule": "lightning", "steps": 4, "true_cfg_scale": 1.0}
+    schedule = "model" if kind == "flux2-klein" else "lightning"
+    distilled = {"schedule": schedule, "steps": 4, "true_cfg_scale": 1.0}
     made = [
         alone(editor_of(kind, models, **changes), one)[0]
         for changes in (

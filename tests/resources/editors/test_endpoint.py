@@ -6,7 +6,6 @@ import errno
 import io
 import json
 import os
-import pickle
 import threading
 import time
 import traceback
@@ -28,7 +27,7 @@ from image_server import (
 from PIL import Image
 
 from resources.editors.build import editor_from
-from resources.editors.endpoint import Breaker, RemoteEditor
+from resources.editors.endpoint import RemoteEditor
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.roles import BackendDownError, EditorError
 from unicedit_assets.pipeline.editing import EditRequest
@@ -201,11 +200,6 @@ def test_a_picture_starts_the_count_anew_and_refusals_count_no_more() -> None:
     with image_server(*script) as server:
         told = told_by(editor_at(server.url, concurrency=1, attempts=1), len(script))
     assert told == [*[EditorError] * 7, None, *[EditorError] * 28, BackendDownError]
-
-
-def test_the_count_travels_as_a_new_one() -> None:
-    breaker = pickle.loads(pickle.dumps(Breaker(2)))
-    assert [breaker.failed(), breaker.failed()] == [False, True]
 
 
 def test_an_answer_has_so_much_time_and_an_edit_so_much_in_all() -> None:

@@ -20,7 +20,12 @@ from unicedit_assets.settings import Settings, SettingsError
 from unicedit_assets.settings.editors import DiffusionEditor, EndpointEditor
 
 REMOTE = {"kind": "openai-images", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
-KINDS = ("flux-kontext", "qwen-image-edit", "qwen-image-edit-plus")
+KINDS = ("flux-kontext", "flux2-klein", "qwen-image-edit", "qwen-image-edit-plus")
+# Fields that a kind has for the sake of the others, at the one value that its pipeline knows.
+FIXED = {
+    "flux2-klein": {"negative_prompt", "schedule", "batch_size"},
+    "qwen-image-edit-plus": {"batch_size"},
+}
 
 # Another value for each field that can change the pixels ...
 IDENTITY: dict[str, Any] = {
@@ -40,6 +45,8 @@ IDENTITY: dict[str, Any] = {
     "batch_size": 4,
     "guidance": 2.5,
 }
+# ... where a kind has it already, or does not know that one, yet another ...
+OTHER: dict[str, dict[str, Any]] = {"flux2-klein": {"steps": 8, "cache": "taylorseer"}}
 # ... and for each that cannot.
 RUNTIME: dict[str, Any] = {"device": "cuda:1", "offload": "model", "offline": True}
 # Held by tests of their own: the discriminator, and what is known by contents.
@@ -116,11 +123,12 @@ def test_exactly_what_can_change_pixels_is_identity(kind: str, name: str, weight
     base = {"kind": kind, "model": str(weights)}
     if name == "guidance" and kind != "flux-kontext":
         pytest.skip("not a field of this one")
-    if name == "batch_size" and kind == "qwen-image-edit-plus":
-        with pytest.raises(ValueError, match="batch_size"):
-            settings_of({**base, "batch_size": 2})
+    if name in FIXED.get(kind, ()):
+        with pytest.raises(ValueError, match=name):
+            settings_of({**base, name: IDENTITY[name]})
         return
-    changed = identity_of({**base, name: (IDENTITY | RUNTIME)[name]})
+    values = IDENTITY | RUNTIME | OTHER.get(kind, {})
+    changed = identity_of({**base, name: values[name]})
     assert (changed != identity_of(base)) == (name in IDENTITY)
 
 
@@ -132,7 +140,7 @@ def test_exactly_what_can_change_an_endpoints_pixels_is_identity(name: str) -> N
 
 def test_kinds_and_names_are_told_apart(weights: Path) -> None:
     found = [dict(identity_of({"kind": kind, "model": str(weights)})) for kind in KINDS]
-    assert len({str(each) for each in found}) == 3
+    assert len({str(each) for each in found}) == len(KINDS)
     settings = settings_of({"kind": KINDS[0], "model": str(weights)})
     # Two editors by other names may make the same edits; their ids must differ all the same.
     assert DiffusersEditor("a", settings).identity != DiffusersEditor("b", settings).identity

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpu.ending import end_leases
 from resources.editors import diffusion
 from resources.editors.diffusion import DiffusersEditor
 from resources.gpu import LeaseError, check_together, held_models
-from resources.gpu.leases import FOLDER_VARIABLE, held_devices, release_held
+from resources.gpu.leases import FOLDER_VARIABLE, held_devices
 from resources.vlms.in_vllm import InVllm
 from unicedit_assets.domain.roles import BackendDownError, Edited, EditSample
 from unicedit_assets.settings import Settings
@@ -116,7 +117,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     yield made
     diffusion._holder.let_go()
     diffusion._holder.leave()
-    release_held()
+    end_leases()
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from gpu.ending import end_leases
 from resources.gpu import Device, LeaseError, Leases, held_device
-from resources.gpu.leases import FOLDER_VARIABLE, held_devices, release_held
+from resources.gpu.leases import FOLDER_VARIABLE, held_devices
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.roles import Edited, EditorError
 from unicedit_assets.pipeline.editing import EditRequest
@@ -44,7 +45,7 @@ def eight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     yield folder
-    release_held()
+    end_leases()
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def test_a_process_puts_all_its_models_on_one_leased_device() -> None:
         assert [device.name for device in held_devices()] == ["cuda:1", "cuda:5"]
         with pytest.raises(LeaseError), leases().lease(6):
             pass
-        release_held()
+        end_leases()
         with leases().lease(7):
             pass
 
@@ -159,7 +160,7 @@ def test_a_process_puts_all_its_models_on_one_leased_device() -> None:
 def test_without_a_gpu_auto_means_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert held_device("auto", GpuSettings()) == "cpu"
-    with pytest.raises(LeaseError, match="of GPUs, 0 are visible"):
+    with pytest.raises(LeaseError, match="no such GPU; visible: none"):
         held_device("cuda", GpuSettings())
 
 
