@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from resources.vlms.health import BUSY, Health
 from resources.vlms.loop import BackgroundLoop
-from resources.vlms.pictures import data_url
 from resources.vlms.replying import (
     HOPELESS,
     MalformedReplyError,
@@ -27,6 +26,7 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.retries import RetryPolicy, is_retried
 from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.settings.vlms import HttpVlm
+from unicedit_assets.vlm.pictures import data_url
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
 
 if TYPE_CHECKING:
