@@ -6,7 +6,7 @@ must be equal, and that is asserted. The scripted server answers after 50 ms and
 at once; it lives in a process of its own, but shares the cores with the client. With ``--vllm``
 the server is the real vLLM with a tiny random Qwen2.5-VL on CPU (needs vLLM's own environment).
 
-    python benchmarks/bench_judge.py [--samples 200] [--size 512 384] [--vllm] [--json FILE]
+    python benchmarks/bench_judge.py [--samples 200] [--size 384 288] [--vllm] [--json FILE]
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ def ours(world: World, url: str, model: str, out: Path) -> Scores:
 
 
 def measure(world: World, url: str, model: str) -> dict[str, Any]:
+    import openai  # noqa: F401  # not what is measured
+
     started = time.perf_counter()
     fast = ours(world, url, model, world.root / "records")
     middle = time.perf_counter()
@@ -149,7 +151,7 @@ def measure(world: World, url: str, model: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--size", type=int, nargs=2, default=(512, 384), metavar=("W", "H"))
+    parser.add_argument("--size", type=int, nargs=2, default=(384, 288), metavar=("W", "H"))
     parser.add_argument("--vllm", action="store_true", help="the real vLLM with a tiny model")
     parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args()
