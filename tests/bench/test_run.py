@@ -10,8 +10,10 @@ import pytest
 from bench_world import MODEL, World, edited, make_world, save
 from photographs import photograph
 from vlm.scripted import ScriptedVlm
+from vlm_server import VlmServer, says
 
 from bench.scripted import grade, judge_of, run, scripted
+from resources.judges import JudgeChoice, judge_from
 from unicedit_assets.bench import pairs
 from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.bench.frames import Rule
@@ -90,6 +92,25 @@ def test_pictures_come_first_and_each_is_decoded_and_encoded_once(
     assert {shape[0] * shape[1] <= 2000 for shape in encoded} == {True}
     frames = read_records(tmp_path / "capped")["frame"].to_pylist()
     assert all("both shrunk to 51x38" in frame for frame in frames)
+
+
+def test_on_their_way_to_a_server_pictures_are_encoded_once_too(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = []
+    real = pictures._encoded
+    monkeypatch.setattr(pictures, "_encoded", lambda p: encoded.append(p.shape) or real(p))
+    with VlmServer(lambda _: says({"reasoning": "seen", "score": 6})) as server:
+        choice = JudgeChoice(home=tmp_path, max_pixels=2000, concurrency=8)
+        run(world, tmp_path / "out", judge_from(server.url, choice, "m"), repeats=2)
+    assert len(server.asked) == 2 * QUESTIONS
+    assert len(encoded) == 2 * COUNT
+    shown = {}
+    for asked in server.asked:
+        urls = tuple(part["image_url"]["url"] for part in asked.parts[:2])
+        shown.setdefault(urls, set()).add(asked.name)
+    assert len(shown) == COUNT
+    assert all(len(names) >= 3 for names in shown.values())
 
 
 def test_what_cannot_be_judged_is_counted_and_never_zero(world: World, tmp_path: Path) -> None:

@@ -131,14 +131,20 @@ class VlmBenchJudge:
     Args:
         label: what people call it, such as the model's name.
         judge: prompts, options and the model.
+        deterministic: whether it always gives the likeliest reply, whatever temperature is asked.
     """
 
-    deterministic = False
-
     def __init__(
-        self, label: str, judge: VlmJudge, model: str, revision: str, max_pixels: int
+        self,
+        label: str,
+        judge: VlmJudge,
+        model: str,
+        revision: str,
+        max_pixels: int,
+        deterministic: bool = False,
     ) -> None:
         self._judge = judge
+        self.deterministic = deterministic
         self.model, self.revision, self.max_pixels = model, revision, max_pixels
         self.name = judge_name(label, judge.identity, max_pixels)
 
