@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from unicedit_assets.bench.frames import Rule
 from unicedit_assets.bench.judges import RoleBenchJudge
 from unicedit_assets.bench.layout import State
 from unicedit_assets.bench.pairs import Shown
-from unicedit_assets.bench.run import Progress, request_key
-from unicedit_assets.bench.store import read_records
+from unicedit_assets.bench.run import Progress, Run, RunSettings, request_key
+from unicedit_assets.bench.store import RecordStore, read_records
 from unicedit_assets.domain.roles import BackendDownError, Scores
 from unicedit_assets.vlm import pictures
 from unicedit_assets.vlm.judge_prompts import MetricPrompt, shipped_prompts
@@ -282,6 +283,21 @@ def test_a_dead_server_ends_the_run_and_keeps_what_came(world: World, tmp_path: 
     assert 30 - vlm.concurrency <= kept <= 30
     outcome = run(world, tmp_path / "out", judge_of(scripted()))
     assert outcome.kept == kept
+
+
+def test_an_interrupt_keeps_what_has_come_and_nobody_has_looked_at(
+    world: World, tmp_path: Path
+) -> None:
+    vlm = scripted()
+
+    def interrupt(_: Progress) -> None:
+        time.sleep(0.3)  # meanwhile the threads get on, as far as they may
+        raise KeyboardInterrupt
+
+    settings = RunSettings(world.images, MODEL, languages=("en",))
+    with pytest.raises(KeyboardInterrupt), RecordStore(tmp_path / "out") as store:
+        Run(world.samples, [judge_of(vlm)], settings).score(store, interrupt)
+    assert read_records(tmp_path / "out").num_rows == len(vlm.asked) > 1
 
 
 def test_required_coverage_is_an_error_before_anything_is_asked(
