@@ -130,11 +130,31 @@ def test_other_prompts_are_asked_and_make_another_judge(world: World, tmp_path: 
     assert len(names) == 2
 
 
+def test_a_judge_of_the_project_is_known_by_its_name(world: World, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with VlmServer(lambda _: says({"reasoning": "seen", "score": 6})) as server:
+        (home / "unicedit.toml").write_text(
+            f'[vlms.grader]\nkind = "openai"\nmodel = "m"\nbase_url = "{server.url}"\n'
+            "max_pixels = 2000\n"
+        )
+        command = arguments(world, server, "--home", home, "--limit", "1")
+        command[command.index("--judge") + 1] = "grader"
+        del command[command.index("--judge-model") : command.index("--judge-model") + 2]
+        told(*command)
+        heights = {image.shape[0] for asked in server.asked for image in asked.images}
+    assert heights == {38}
+    names = set(read_records(world.images / MODEL / "unicbench")["judge"].to_pylist())
+    assert [name.rpartition("-")[0] for name in names] == ["grader"]
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
         (("--judge", "http://127.0.0.1:1/v1"), "needs the name of its model: --judge-model"),
         (("--judge", "nobody"), "no judge 'nobody': give a URL"),
+        (("--judge", "vllm:/nowhere"), "/nowhere"),
+        (("--judge-revision", "1", "--judge-revision", "2"), "more --judge-model or"),
         (("--judge-model", "extra"), "more --judge-model or --judge-revision than"),
         (("--subtasks", "Zooming"), "not a subtask: 'Zooming'"),
         (("de",), "not a language: 'de'"),
