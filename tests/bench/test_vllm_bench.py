@@ -21,11 +21,13 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 SAMPLES, SIZE = 200, (56, 56)
 
 
+# At other temperatures vLLM 0.32 on CPU dies of seeds and chunked prefills together ("CPU Generator
+# does not use offset").
+GREEDY = JudgeOptions(temperature=0.0, attempts=1, max_tokens=32)
+
+
 def judge_at(url: str, home: Path) -> BenchJudge:
-    # Greedy: at other temperatures vLLM 0.32 on CPU dies of seeds and chunked prefills together
-    # ("CPU Generator does not use offset").
-    options = JudgeOptions(temperature=0.0, attempts=1, max_tokens=32)
-    choice = JudgeChoice(home=home, options=options, concurrency=32)
+    choice = JudgeChoice(home=home, options=GREEDY, concurrency=32)
     return judge_from(url, choice, "tiny", "1")
 
 
@@ -56,3 +58,23 @@ def test_a_whole_run_is_scored_and_a_second_one_needs_no_server(tmp_path: Path) 
         again = Run(world.samples, [judge], settings).score(store, lambda _: None)
     assert again.kept == asked
     assert rescore(tmp_path / "out") == (asked, 0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_vllm_in_this_process_is_a_judge_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_vlm import save_tiny_vlm
+
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    world = make_world(tmp_path / "world", 22, SIZE)
+    choice = JudgeChoice(home=tmp_path, options=GREEDY)
+    judge = judge_from(f"vllm:{save_tiny_vlm(tmp_path / 'model')}", choice)
+    assert judge.load
+    judge.load()
+    settings = RunSettings(world.images, MODEL, languages=("en",))
+    with RecordStore(tmp_path / "out") as store:
+        outcome = Run(world.samples, [judge], settings).score(store, lambda _: None)
+    tally = outcome.tallies[judge.name]
+    assert tally.asked == 22 * 3 + 5
+    assert tally.scored > tally.asked / 2
