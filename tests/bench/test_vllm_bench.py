@@ -75,6 +75,7 @@ def test_vllm_in_this_process_is_a_judge_too(
     settings = RunSettings(world.images, MODEL, languages=("en",))
     with RecordStore(tmp_path / "out") as store:
         outcome = Run(world.samples, [judge], settings).score(store, lambda _: None)
+    judge.close()
     tally = outcome.tallies[judge.name]
     assert tally.asked == 22 * 3 + 5
     assert tally.scored > tally.asked / 2

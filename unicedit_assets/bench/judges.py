@@ -99,6 +99,10 @@ class BenchJudge(Protocol):
 
     def setup(self, metric: str, repeat: int) -> Setup: ...
 
+    def close(self) -> None:
+        """Let go of connections and models; a later question begins anew."""
+        ...
+
     def groups(self, metrics: Sequence[str]) -> Sequence[Sequence[str]]:
         """Return the metrics in the groups that are asked for at once."""
         ...
@@ -160,6 +164,12 @@ class VlmBenchJudge:
     def load(self) -> Callable[[], None] | None:
         """See ``BenchJudge``."""
         return load_of(self._judge.vlm)
+
+    def close(self) -> None:
+        """See ``BenchJudge``."""
+        close: Callable[[], None] | None = getattr(self._judge.vlm, "close", None)
+        if close:
+            close()
 
     def setup(self, metric: str, repeat: int) -> Setup:
         """See ``BenchJudge``."""
@@ -226,6 +236,9 @@ class RoleBenchJudge:
     @cached_property
     def _setup(self) -> Setup:
         return Setup("", {"identity": dict(self.identity), "keys": asdict(ReplyKeys())})
+
+    def close(self) -> None:
+        """See ``BenchJudge``; there is nothing to let go of."""
 
     def setup(self, metric: str, repeat: int) -> Setup:
         """See ``BenchJudge``."""
