@@ -27,7 +27,7 @@ from unicedit_assets.bench.store import read_records
 from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.vlm.judge import JudgeOptions
 
-SAMPLES = 330
+SAMPLES = 240
 ATTEMPTS = 2
 
 
