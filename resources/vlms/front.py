@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from resources.vlms.pictures import capped, flaw_of, picture_hash
 from resources.vlms.replies import ReplyFolder
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.vlm.accounting import USAGE, Usage
+from unicedit_assets.vlm.pictures import capped, flaw_of, picture_hash
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question, Vlm, load_of
 
 
@@ -55,6 +55,12 @@ class FrontedVlm:
     def load(self) -> Callable[[], None] | None:
         """Loads the backend's model; None where somebody else holds it."""
         return load_of(self._backend)
+
+    def close(self) -> None:
+        """Hang up, or end the engine; a later question begins anew."""
+        close: Callable[[], None] | None = getattr(self._backend, "close", None)
+        if close:
+            close()
 
     def ask(self, question: Question) -> Answer:
         """Answer from what was kept, else from the backend; see ``Vlm``."""
