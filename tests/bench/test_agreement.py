@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import records, tables
 
+from bench.runs import records, tables
 from unicedit_assets.bench.agreement import (
     agreement,
     agreements,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import PLAIN, Given, records, tables
 
+from bench.runs import PLAIN, Given, records, tables
 from unicedit_assets.bench.compare import (
     CompareError,
     compare,

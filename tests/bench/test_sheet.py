@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from runs import coverage, records, tables
 
+from bench.runs import coverage, records, tables
 from unicedit_assets.bench.sheet import OVERALL, RecordsError, Run, nanmean, sheets
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from runs import PLAIN, REASONING, coverage, records, tables
 
+from bench.runs import PLAIN, REASONING, coverage, records, tables
 from unicedit_assets.bench.sheet import sheets
 from unicedit_assets.bench.statistics import (
     Estimate,
