@@ -22,6 +22,7 @@ RECORDS = pa.schema(
         ("score", pa.float64()),  # 0-10; null when unscored
         ("reason", pa.string()),  # what the judge said; why, when unscored
         ("replies", pa.list_(pa.string())),  # raw, in the order in which they came
+        ("failures", pa.list_(pa.string())),  # one a reply: empty, or why it is no whole reply
         ("prompt_sha256", pa.string()),
         ("decoding", pa.string()),  # JSON
         ("source_sha256", pa.string()),  # of the pixels as sent
