@@ -23,7 +23,8 @@ ALLOWED: dict[str, set[str]] = {
     "vlm": {"domain", "prompts"},
     "published": {"domain"},
     "storage": {"domain"},
-    "pipeline": {"domain", "storage", "published", "settings"},
+    "bench": {"domain", "prompts", "vlm", "evidence", "classical", "published", "storage"},
+    "pipeline": {"domain", "storage", "published", "settings", "bench"},
     "checks": {"domain", "storage", "published", "settings", "pipeline"},
     "stages": {"pipeline", "partitions", "pools", "storage", "domain", "resources", "vlm"},
 }

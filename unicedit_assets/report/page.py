@@ -26,7 +26,7 @@ from unicedit_assets.report.facts import Facts, Step, collect_facts
 from unicedit_assets.report.text import visible
 from unicedit_assets.report.wording import stage_words
 
-_BENCHMARK_STAGE = "unicbench_scores"
+_BENCHMARK_STAGES = ("unicbench", "unicbench_edits", "unicbench_scores")
 _AXES = tuple(metric for metric in METRICS if metric != "overall")
 
 
@@ -148,7 +148,7 @@ def _by_task(facts: Facts) -> Mapping[str, Any]:
 
 
 def _charts(facts: Facts) -> dict[str, Any]:
-    steps = [step for step in facts.funnel if step.stage != _BENCHMARK_STAGE]
+    steps = [step for step in facts.funnel if step.stage not in _BENCHMARK_STAGES]
     widest = max((step.inputs for step in steps), default=0)
     lines = facts.distribution.lines
     most = 1.05 * max((max(one.written, one.accepted, one.target or 0) for one in lines), default=0)

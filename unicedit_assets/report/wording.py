@@ -38,8 +38,14 @@ STAGES: Mapping[str, StageWords] = MappingProxyType(
         "unicedit_10m": StageWords(
             "Pairs released", "accepted edits", "published, duplicates left out"
         ),
+        "unicbench": StageWords(
+            "Benchmark samples", "samples", "taken from a list or frozen from held-out photographs"
+        ),
+        "unicbench_edits": StageWords(
+            "Benchmark edits made", "samples", "carried out by each model in each language"
+        ),
         "unicbench_scores": StageWords(
-            "Benchmark samples scored", "samples", "edited by each model and judged"
+            "Benchmark samples scored", "samples", "judged, for each model and language"
         ),
     }
 )
