@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from resources.vlms.pictures import capped, flaw_of, picture_hash
 from resources.vlms.replies import ReplyFolder
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.vlm.accounting import USAGE, Usage
+from unicedit_assets.vlm.pictures import capped, flaw_of, picture_hash
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question, Vlm, load_of
 
 

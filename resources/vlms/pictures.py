@@ -1,48 +1,52 @@
-"""Pictures on their way to a model: checked, capped in pixels, hashed, encoded one way."""
+"""Pictures on their way to a server: encoded one way, and those that cannot change once."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import math
+import threading
+import weakref
+from concurrent.futures import Future
 
 import cv2
-import numpy as np
 
 from unicedit_assets.domain.roles import Pixels
 
 # Lossless, since a verifier looks for small differences; fast, since the server throws it away.
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
-
-def flaw_of(pixels: object) -> str:
-    """Return why something is not a picture, or nothing."""
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-        return "a picture must be an array of 8-bit pixels"
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        return f"a picture must have the shape (H, W, 3), not {pixels.shape}"
-    return ""
-
-
-def capped(pixels: Pixels, max_pixels: int) -> Pixels:
-    """Return the picture with at most ``max_pixels``, its aspect kept, averaged by area."""
-    height, width = pixels.shape[:2]
-    if height * width <= max_pixels:
-        return pixels
-    factor = math.sqrt(max_pixels / (height * width))
-    size = (max(1, int(width * factor)), max(1, int(height * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def picture_hash(pixels: Pixels) -> str:
-    """Return a hash of a picture's size and pixels."""
-    seen = hashlib.sha256(repr(pixels.shape).encode())
-    seen.update(pixels.tobytes())
-    return seen.hexdigest()
+_kept: dict[int, Future[str]] = {}
+# A picture may be dropped, and so its entry, by whoever holds the lock.
+_lock = threading.RLock()
 
 
 def data_url(pixels: Pixels) -> str:
-    """Return a picture as a ``data:`` URL of a PNG."""
+    """Return a picture as a ``data:`` URL of a PNG.
+
+    A frozen picture (not writable, and the owner of its memory) is encoded once, whatever number of
+    questions and threads show it, and the URL is kept for as long as the picture is.
+    """
+    if pixels.flags.writeable or pixels.base is not None:
+        return _encoded(pixels)
+    with _lock:
+        kept = _kept.get(id(pixels))
+        first = kept is None
+        if kept is None:
+            kept = _kept[id(pixels)] = Future()
+            weakref.finalize(pixels, _drop, id(pixels)).atexit = False
+    if first:
+        try:
+            kept.set_result(_encoded(pixels))
+        except BaseException as error:
+            kept.set_exception(error)
+    return kept.result()
+
+
+def _drop(identity: int) -> None:
+    with _lock:
+        _kept.pop(identity, None)
+
+
+def _encoded(pixels: Pixels) -> str:
     done, png = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _PNG)
     if not done:
         raise ValueError("the picture cannot be encoded")

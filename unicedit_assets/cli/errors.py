@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from resources.failures import EXPECTED
+from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.cli.photographs import NoPhotographsError
 from unicedit_assets.cli.running import RunError
 from unicedit_assets.published.audit.files import NoDataError
 from unicedit_assets.published.triplets import InputError
 from unicedit_assets.published.verdicts import OutputError
+from unicedit_assets.vlm.judge_prompts import PromptsError
 
-_EXPECTED = (*EXPECTED, InputError, NoDataError, NoPhotographsError, OutputError, RunError)
+_EXPECTED = (
+    *EXPECTED,
+    BenchError,
+    InputError,
+    NoDataError,
+    NoPhotographsError,
+    OutputError,
+    PromptsError,
+    RunError,
+)
 
 
 def is_expected(error: Exception) -> bool:

@@ -11,25 +11,14 @@ from dataclasses import asdict, dataclass
 
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels, Scores
-from unicedit_assets.domain.unicbench import HIGHEST
-from unicedit_assets.vlm.asking import ask_json
-from unicedit_assets.vlm.prompting import TEXT, json_object, prompt_sha256, question, quoted
+from unicedit_assets.vlm.asking import Reply, ask_json
+from unicedit_assets.vlm.judge_prompts import JUDGED, JudgePrompts, ReplyKeys, shipped_prompts
 from unicedit_assets.vlm.roles import Vlm, load_of
 
 VERSION = 2
-_FOLLOWING = "instruction_following"
-_CONSISTENCY = "non_edit_consistency"
-_QUALITY = "visual_quality"
-_REASONING = "reasoning_accuracy"
-METRICS = (_FOLLOWING, _CONSISTENCY, _QUALITY, _REASONING)
-
-# Asked for in halves: a weak model that may write any number never ends its decimals.
-_HALVES = [half // 2 if half % 2 == 0 else half / 2 for half in range(2 * int(HIGHEST) + 1)]
-ASKED = json_object(reasoning=TEXT, score={"type": "number", "enum": _HALVES})
-# Read is any number of the scale, since not every server keeps a model to the schema.
-SCHEMA = json_object(
-    reasoning=TEXT, score={"type": "number", "minimum": 0, "maximum": int(HIGHEST)}
-)
+METRICS = JUDGED
+_FOLLOWING, _CONSISTENCY, _QUALITY, _REASONING = METRICS
+SCHEMA = ReplyKeys().read
 
 
 @dataclass(frozen=True)
@@ -50,9 +39,25 @@ class JudgeOptions:
 class VlmJudge:
     """Plays the judge's role with any vision-language model."""
 
-    def __init__(self, vlm: Vlm, options: JudgeOptions | None = None) -> None:
+    def __init__(
+        self, vlm: Vlm, options: JudgeOptions | None = None, prompts: JudgePrompts | None = None
+    ) -> None:
         self._vlm = vlm
         self._options = options or JudgeOptions()
+        self._prompts = prompts or shipped_prompts()
+
+    @property
+    def vlm(self) -> Vlm:
+        """Who is asked."""
+        return self._vlm
+
+    @property
+    def options(self) -> JudgeOptions:
+        return self._options
+
+    @property
+    def prompts(self) -> JudgePrompts:
+        return self._prompts
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -61,7 +66,7 @@ class VlmJudge:
             "name": "vlm-judge",
             "version": VERSION,
             "vlm": dict(self._vlm.identity),
-            "prompt_sha256": prompt_sha256(*(f"judge_{metric}" for metric in METRICS)),
+            "prompt_sha256": self._prompts.sha256,
             "options": asdict(self._options),
         }
 
@@ -84,14 +89,12 @@ class VlmJudge:
     ) -> Scores:
         """Return the metrics of one sample; reasoning accuracy only where there are points."""
         asked = METRICS if reasoning_points else METRICS[:3]
-        slots = {
-            "prompt": quoted(prompt),
-            "points": "\n".join(f"- {quoted(point)}" for point in reasoning_points),
-        }
         scores: dict[str, float] = {}
         replies: dict[str, str] = {}
         for metric in asked:
-            score, replies[metric] = self._metric(metric, (source, edited), slots)
+            score, replies[metric] = self._metric(
+                metric, (source, edited), prompt, reasoning_points
+            )
             if score is not None:
                 scores[metric] = score
         return Scores(
@@ -102,23 +105,35 @@ class VlmJudge:
             replies,
         )
 
+    def ask(
+        self,
+        metric: str,
+        images: tuple[Pixels, Pixels],
+        instruction: str,
+        points: Sequence[str],
+        seed: int = 0,
+    ) -> Reply:
+        """Ask for one metric of a source and its edit, and again where the reply is no grade."""
+        asked = self._prompts.question(
+            metric,
+            images,
+            instruction,
+            points,
+            temperature=self._options.temperature,
+            max_tokens=self._options.max_tokens,
+            seed=seed,
+        )
+        return ask_json(self._vlm, asked, self._options.attempts, read=self._prompts.keys.read)
+
     def _metric(
-        self, metric: str, images: tuple[Pixels, Pixels], slots: Mapping[str, str]
+        self,
+        metric: str,
+        images: tuple[Pixels, Pixels],
+        instruction: str,
+        points: Sequence[str],
     ) -> tuple[float | None, str]:
         """Return a metric's score and the raw reply that it comes from."""
-        reply = ask_json(
-            self._vlm,
-            question(
-                f"judge_{metric}",
-                images,
-                ASKED,
-                slots,
-                temperature=self._options.temperature,
-                max_tokens=self._options.max_tokens,
-            ),
-            self._options.attempts,
-            read=SCHEMA,
-        )
+        reply = self.ask(metric, images, instruction, points)
         if reply.value is None:
             return None, f"unscored ({reply.trouble}); the last reply: {reply.last.text}"
-        return float(reply.value["score"]), reply.last.text
+        return float(reply.value[self._prompts.keys.score]), reply.last.text
