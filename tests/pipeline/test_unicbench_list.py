@@ -14,8 +14,8 @@ import pytest
 from backends import photograph, write_photographs
 from lakes import open_scripted, prepared, reopened, run_all
 from PIL import Image
-from unicedit_assets.bench.errors import BenchError
 
+from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.domain import codec
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.release import benchmark_images, near_references
@@ -124,7 +124,7 @@ def test_a_list_that_breaks_a_rule_is_refused_with_the_key(
 ) -> None:
     path = write_list(tmp_path / "official", [entry("plain", **change)], (64, 64))
     project = opened(tmp_path / "home", path)
-    with pytest.raises(BenchError, match="plain|secret"):
+    with pytest.raises(BenchError, match=r"plain|secret"):
         project.spec(SAMPLES)
 
 

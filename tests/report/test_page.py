@@ -127,7 +127,7 @@ def test_each_section_tells_its_figures(plain_page: str) -> None:
         "Something changed, but not what the instruction says. 2 rejected, 11.8 %",
         "7.96",
         "1/2",
-        "2 partitions are missing",
+        "7 partitions are missing",
         "Rewritten: Make the sky red.",
         "改写：把天空变成红色。",
         "column: confidence",

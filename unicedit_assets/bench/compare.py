@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unicedit_assets.bench.agreement import aligned
+from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.bench.sheet import Floats, Run, Sheet
 from unicedit_assets.bench.statistics import (
     BOTH,
@@ -81,7 +82,7 @@ class Comparison:
     only_second: int
 
 
-class CompareError(Exception):
+class CompareError(BenchError):
     """Two runs cannot be compared; the message says why."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.domain.roles import Scores
 from unicedit_assets.domain.unicbench import METRICS, overall
 
@@ -26,7 +27,7 @@ OVERALL = len(METRICS) - 1
 _PLACE = {metric: place for place, metric in enumerate(METRICS)}
 
 
-class RecordsError(Exception):
+class RecordsError(BenchError):
     """The records cannot be read as one benchmark run; the message says why."""
 
 

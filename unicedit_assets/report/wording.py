@@ -31,15 +31,15 @@ STAGES: Mapping[str, StageWords] = MappingProxyType(
         "instructions": StageWords(
             "Instructions written", "instructions", "written in English and Chinese"
         ),
+        "unicbench": StageWords(
+            "Benchmark samples", "samples", "taken from a list or frozen from held-out photographs"
+        ),
         "edits": StageWords("Edits made", "instructions", "carried out on the photograph"),
         "verified_edits": StageWords(
             "Edits verified", "edits", "judged from the two pictures and the text alone"
         ),
         "unicedit_10m": StageWords(
             "Pairs released", "accepted edits", "published, duplicates left out"
-        ),
-        "unicbench": StageWords(
-            "Benchmark samples", "samples", "taken from a list or frozen from held-out photographs"
         ),
         "unicbench_edits": StageWords(
             "Benchmark edits made", "samples", "carried out by each model in each language"
