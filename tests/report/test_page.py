@@ -15,7 +15,8 @@ from report.lake import PLANTED, Serial
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.report import page
 from unicedit_assets.report.facts import ReleaseFacts, collect_facts
-from unicedit_assets.report.page import link, render, score, share, write_report
+from unicedit_assets.report.page import link, render, write_report
+from unicedit_assets.report.pages import score, share
 
 MEGABYTE = 1 << 20
 

@@ -10,21 +10,15 @@ from typing import Any
 
 from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.domain.taxonomy import TASKS
-from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, Line, summarise
+from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, SHORT, Line, summarise
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
 
-SHORT: Mapping[str, str] = MappingProxyType(
-    {
-        "instruction_following": "IF",
-        "non_edit_consistency": "NC",
-        "visual_quality": "VQ",
-        "reasoning_accuracy": "RA",
-        "overall": "Overall",
-    }
-)
 LANGUAGE_NAMES: Mapping[str, str] = MappingProxyType({"en": "English", "cn": "Chinese"})
+
+
+__all__ = ["LANGUAGE_NAMES", "SHORT", "Benchmark", "ModelLine", "collect_benchmark"]
 
 
 @dataclass(frozen=True)

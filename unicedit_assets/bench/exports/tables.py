@@ -15,11 +15,8 @@ from types import MappingProxyType
 from unicedit_assets.bench.exports.paper import JUDGE, SOURCE, TABLE_4
 from unicedit_assets.bench.sheet import Run
 from unicedit_assets.bench.statistics import BOTH, WHOLE, Estimate, Group, Line
-from unicedit_assets.domain.unicbench import LANGUAGES, METRICS
+from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, SHORT
 
-SHORT: Mapping[str, str] = MappingProxyType(
-    dict(zip(METRICS, ("IF", "NC", "VQ", "RA", "Overall"), strict=True))
-)
 HEADINGS: Mapping[str, str] = MappingProxyType({"en": "EN", "cn": "CN", BOTH: "EN and CN"})
 _NONE = "–"
 _LATEX = {

@@ -1,0 +1,102 @@
+"""The benchmark as assets: edits of their own, scores that tell how much they cover."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backends import CALLS, ScriptedJudge
+from lakes import made, open_scripted, run_all
+
+from unicedit_assets.checks.frames import score_coverage
+from unicedit_assets.domain.roles import Scores
+from unicedit_assets.pipeline.preview import preview
+from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.unicbench_figures import stage_figures
+
+SCORES = Ref("unicbench_scores", "classical/en")
+
+
+class Stern(ScriptedJudge):
+    """Another judge: it halves the marks, and gives none for one subtask."""
+
+    @property
+    def identity(self) -> Any:
+        return {**super().identity, "name": "stern"}
+
+    def score(self, *given: Any) -> Scores:
+        marks = super().score(*given)
+        assert marks.visual_quality is not None
+        return replace(marks, visual_quality=marks.visual_quality / 2)
+
+
+class Silent(Stern):
+    """A judge that leaves a metric out."""
+
+    def score(self, *given: Any) -> Scores:
+        return replace(super().score(*given), visual_quality=None)
+
+
+def judged_by(home: Path, judge: ScriptedJudge) -> Project:
+    project = open_scripted(home)
+    return replace(project, backends=replace(project.backends, judge=judge), _specs={})
+
+
+def test_another_judge_scores_the_same_edits_and_none_is_made_again(home: Path) -> None:
+    project = judged_by(home, Stern())
+    before = open_scripted(home).require(SCORES)
+    CALLS.clear()
+    assert made(run_all(project)) == {"unicbench_scores"}
+    assert CALLS["edit"] == 0
+    after = project.require(SCORES)
+    edits = "unicbench_edits/classical/en"
+    assert after.inputs[edits] == before.inputs[edits]
+    quality = [
+        project.ledger.read(manifest, "rows", ["visual_quality"])["visual_quality"].to_pylist()
+        for manifest in (before, after)
+    ]
+    assert quality[1] == [mark / 2 for mark in quality[0]]
+
+
+def test_a_scored_partition_shows_its_means_its_coverage_and_its_worst(home: Path) -> None:
+    project = open_scripted(home)
+    manifest = project.require(SCORES)
+    figures = stage_figures(project, manifest)
+    rows = project.ledger.read(manifest, "rows").to_pylist()
+    assert figures["coverage"] == 1.0
+    overall = [row["overall"] for row in rows]
+    assert figures["score/overall"] == pytest.approx(sum(overall) / len(overall))
+    assert f"score/{rows[0]['task']}" in figures
+    shown = preview(project, manifest)
+    assert shown.count("data:image/webp;base64,") == 2 * min(4, len(rows))
+    worst = min(rows, key=lambda row: (row["overall"], row["key"]))
+    assert shown.splitlines()[2].count(worst["subtask"]) == 1
+    assert "overall / IF / NC / VQ / RA" in shown.splitlines()[0]
+    assert stage_figures(project, project.require(Ref("unicbench", "main"))) == {}
+
+
+def test_what_nobody_scored_has_no_mean_and_no_coverage(home: Path) -> None:
+    project = judged_by(home, Silent())
+    manifest = project.run(SCORES).manifest
+    assert manifest.counts.accepted == 0
+    assert stage_figures(project, manifest) == {"coverage": 0.0}
+    frame = score_coverage(project, manifest)
+    assert len(frame)
+    assert set(frame["scored_share"]) == {0.0}
+    assert set(frame["unaccounted"]) == {0}
+
+
+def test_a_sample_whose_edit_failed_is_unscored_and_says_why(home: Path) -> None:
+    project = open_scripted(home)
+    for ref in project.refs("unicbench_edits"):
+        failed = project.ledger.read(project.require(ref), "rejects").to_pylist()
+        scores = project.require(Ref("unicbench_scores", ref.partition))
+        unscored = project.ledger.read(scores, "rejects").to_pylist()
+        told = {row["unit_id"]: row["detail"] for row in unscored}
+        for row in failed:
+            assert row["reason"] in told[row["unit_id"]]
+        samples = project.require(Ref("unicbench", "main"))
+        assert scores.counts.inputs == samples.counts.accepted
