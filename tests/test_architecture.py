@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "evidence": {"domain", "prompts"},
     "vlm": {"domain", "prompts"},
     "published": {"domain"},
-    "bench": {"domain", "prompts", "vlm", "published", "classical"},
+    "bench": {"domain", "prompts", "vlm", "published", "classical", "truth"},
     "storage": {"domain"},
     "pipeline": {"domain", "storage", "published", "settings", "bench"},
     "checks": {"domain", "storage", "published", "settings", "pipeline"},

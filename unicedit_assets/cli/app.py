@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from unicedit_assets.cli.bench import bench_app
+from unicedit_assets.cli.bench_results import bench_app
 from unicedit_assets.cli.data_sets import audit, verify
 from unicedit_assets.settings import HOME_VARIABLE
 
