@@ -18,7 +18,7 @@ import numpy as np
 from unicedit_assets.bench.judges import BenchJudge
 from unicedit_assets.bench.sheet import JUDGED
 from unicedit_assets.bench.statistics import Estimate, estimates
-from unicedit_assets.classical import proposals
+from unicedit_assets.classical import damage, proposals
 from unicedit_assets.classical.editor import ClassicalEditor
 from unicedit_assets.classical.faults import MIX, FaultyEditor
 from unicedit_assets.classical.instructor import ClassicalInstructor
@@ -31,6 +31,8 @@ from unicedit_assets.domain.taxonomy import needs_reasoning
 from unicedit_assets.truth.sampling import draw_picture, photographs
 
 IF, NC, VQ, RA = JUDGED
+# Lighter than the pipeline's: an edit that cannot be seen any more cannot be judged either.
+DEGRADED = "degraded"
 POINT = "violated_point"
 FAULTS = (*MIX, POINT)
 
@@ -113,7 +115,9 @@ class Planter:
         self._instructor = ClassicalInstructor()
         self._editor = ClassicalEditor()
         self._planters = {
-            fault: FaultyEditor(self._editor, self._instructor, 1.0, {fault: 1.0}) for fault in MIX
+            fault: FaultyEditor(self._editor, self._instructor, 1.0, {fault: 1.0})
+            for fault in MIX
+            if fault != DEGRADED
         }
 
     def cases(self, image: Pixels, key: str, seed: int) -> Iterator[Case]:
@@ -144,6 +148,10 @@ class Planter:
                 yield replace(case, fault=POINT, faulty_points=points)
 
     def _planted(self, case: Case, seed: int) -> Iterator[Case]:
+        draw = np.random.default_rng(seed_from("degraded", seed, case.instruction))
+        light = damage.lightly_degraded(case.right, draw)
+        if light:
+            yield replace(case, fault=DEGRADED, faulty=light[0])
         for fault, editor in self._planters.items():
             found = editor.edit(case.source, case.instruction, seed)
             if found.truth and found.truth.fault == fault:

@@ -89,7 +89,8 @@ def compare(
 ) -> None:
     """Compare two models, variants or judges pair by pair, with intervals and p-values.
 
-    Subtasks' p-values are corrected by Holm's method; a star marks what stays below 0.05.
+    Subtasks' p-values are corrected by Holm's method; a star marks what stays below 0.05. Up and
+    down: shares of samples in which the second scores higher, or lower.
     """
     from unicedit_assets.bench.compare import compare as compare_runs
     from unicedit_assets.bench.compare import verdict
@@ -102,22 +103,20 @@ def compare(
     one, two = results.sheet(first), results.sheet(second)
     with console.status("resampling"):
         found = compare_runs(one, two)
-    table = _table(f"{metric}: {label(two.run)} minus {label(one.run)}", "language", "group")
-    for name in ("difference", "95 %", "p", "better / worse", "pairs"):
-        table.add_column(name, justify="right")
+    table = _table(f"{metric}: {label(two.run)} minus {label(one.run)}", "", "group")
+    for name in ("difference [95 %]", "p", "up/down", "pairs"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:
         if tasks_only and row.group.level == "subtask":
             continue
         apart = row.differences[metric]
-        cells = ["-"] * 5
+        cells = ["-"] * 4
         if apart:
+            known = apart.low is not None and apart.high is not None
             cells = [
-                f"{apart.mean:+.3f}",
-                f"{apart.low:+.3f} .. {apart.high:+.3f}"
-                if apart.low is not None and apart.high is not None
-                else "one sample",
-                f"{apart.corrected:.4f}{'*' if apart.corrected <= 0.05 else ''}",
-                f"{apart.better:.0%} / {apart.worse:.0%}",
+                f"{apart.mean:+.2f}" + (f" [{apart.low:+.2f}, {apart.high:+.2f}]" if known else ""),
+                f"{_p(apart.corrected)}{'*' if apart.corrected <= 0.05 else ''}",
+                f"{apart.better:.0%}/{apart.worse:.0%}",
                 str(apart.samples),
             ]
         style = "bold" if row.group.level == "overall" else None
@@ -131,6 +130,10 @@ def compare(
             "only the second has",
             highlight=False,
         )
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -179,9 +179,10 @@ def _grid(axes: Sequence[str], highest: float) -> Markup:
 
 
 def _name(axis: str, at: _Point) -> Markup:
-    """Return an axis's name, its words below each other and the whole centred at a point."""
+    """Return an axis's name at a point, its words below each other and away from the centre."""
     words = axis.split() or [""]
-    top = at.y + 4 - _LINE * (len(words) - 1) / 2
+    up = (_CENTRE[1] - at.y) / (2 * _RADAR) + 0.5  # 1 at the top, 0 at the bottom
+    top = at.y + 4 - _LINE * (len(words) - 1) * min(1.0, max(0.0, up))
     lines = [
         Markup('<tspan x="{:.1f}" y="{:.1f}">{}</tspan>').format(
             at.x, top + _LINE * number, visible(word)
