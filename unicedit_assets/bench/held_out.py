@@ -73,20 +73,26 @@ class _Known:
     """The candidates' pictures as they are compared: as they are and as intake would crop them."""
 
     def __init__(self, candidates: Sequence[Candidate], embedder: Embedder | None) -> None:
-        self.keys: list[str] = []
-        views: list[Pixels] = []
+        # Samples share pictures, and each is looked at once.
+        samples: dict[bytes, list[str]] = {}
         for each in candidates:
-            for pixels in _views(each):
-                self.keys.append(each.key)
+            samples.setdefault(each.picture, []).append(each.key)
+        self.keys: list[tuple[str, ...]] = []
+        views: list[Pixels] = []
+        for picture, keys in samples.items():
+            for pixels in _views(picture, keys[0]):
+                self.keys.append(tuple(keys))
                 views.append(pixels)
         hashes = [phash(pixels) for pixels in views]
         self._hashed = np.array([value is not None for value in hashes])
         self._hashes = np.array([value or 0 for value in hashes], dtype=np.uint64)
-        self._exact = {_pixels_sha256(p): key for p, key in zip(views, self.keys, strict=True)}
+        self._exact = {_pixels_sha256(p): keys for p, keys in zip(views, self.keys, strict=True)}
         self._vectors = _unit(embedder.embed(views)) if embedder and views else None
 
-    def match(self, pixels: Pixels, vector: NDArray[np.float32] | None) -> tuple[str, str] | None:
-        """Return the key that a released picture belongs to, and by what; None: to none."""
+    def match(
+        self, pixels: Pixels, vector: NDArray[np.float32] | None
+    ) -> tuple[tuple[str, ...], str] | None:
+        """Return the keys that a released picture belongs to, and by what; None: to none."""
         same = self._exact.get(_pixels_sha256(pixels))
         if same:
             return same, "the same pixels"
@@ -105,11 +111,11 @@ class _Known:
         return None
 
 
-def _views(candidate: Candidate) -> list[Pixels]:
-    pixels = whole(candidate.picture, _MAX_PIXELS)
+def _views(picture: bytes, key: str) -> list[Pixels]:
+    pixels = whole(picture, _MAX_PIXELS)
     if isinstance(pixels, Rejected):
-        raise BenchError(f"the picture of {candidate.key} does not decode: {pixels.detail}")
-    cropped = prepare(candidate.picture, IntakeSettings())
+        raise BenchError(f"the picture of {key} does not decode: {pixels.detail}")
+    cropped = prepare(picture, IntakeSettings())
     return [pixels, *([cropped.pixels] if isinstance(cropped, Prepared) else [])]
 
 
@@ -171,8 +177,8 @@ def prove(
             vectors = _unit(embedder.embed([each.pixels for each in block])) if embedder else None
             for place, each in enumerate(block):
                 hit = known.match(each.pixels, None if vectors is None else vectors[place])
-                if hit:
-                    proof.found.setdefault(hit[0], f"{each.place} ({hit[1]})")
+                for key in hit[0] if hit else ():
+                    proof.found.setdefault(key, f"{each.place} ({hit[1] if hit else ''})")
             proof.pictures += len(block)
         proof.files += 1
         yield proof
@@ -199,6 +205,5 @@ def require_held_out(proof: Proof) -> None:
         told = "; ".join(f"{key}: {place}" for key, place in list(proof.found.items())[:5])
         more = f" and {len(proof.found) - 5} more" if len(proof.found) > 5 else ""
         raise BenchError(
-            f"{len(proof.found)} pictures are in a release, so no benchmark may have them: "
-            f"{told}{more}"
+            f"the pictures of {len(proof.found)} samples are in a release: {told}{more}"
         )
