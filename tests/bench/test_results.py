@@ -160,7 +160,7 @@ def test_report_compare_and_export_by_the_command_line(folders: list[Path], tmp_
     out = tmp_path / "exports"
     assert "INCOMPLETE" in told("bench", "export", *names, "--out", str(out))
     board = (out / "leaderboard.html").read_text("utf-8").partition("<tbody>")[2]
-    assert board.index("sketcher") < board.index("painter") < board.index("GPT-Image-1")
+    assert board.index("painter") < board.index("sketcher") < board.index("GPT-Image-1")
     results = out / "painter" / "eval_output" / "strict" / "Color_Alteration_en_results.jsonl"
     rows = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
     assert [row["key"] for row in rows] == ["a", "b"]
