@@ -33,10 +33,10 @@ from vlm_server import Asked, Said, VlmServer, says  # noqa: E402
 
 from resources.vlms.endpoint import EndpointVlm  # noqa: E402
 from resources.vlms.front import FrontedVlm  # noqa: E402
-from resources.vlms.pictures import data_url  # noqa: E402
 from resources.vlms.replying import messages_of  # noqa: E402
 from unicedit_assets.domain.roles import Pixels  # noqa: E402
 from unicedit_assets.settings.vlms import HttpVlm  # noqa: E402
+from unicedit_assets.vlm.pictures import data_url  # noqa: E402
 from unicedit_assets.vlm.prompting import TEXT, json_object  # noqa: E402
 from unicedit_assets.vlm.roles import Question  # noqa: E402
 

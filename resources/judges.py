@@ -14,7 +14,7 @@ from unicedit_assets.bench.judges import BenchJudge, RoleBenchJudge, VlmBenchJud
 from unicedit_assets.evidence.judge import EmbeddedJudge
 from unicedit_assets.settings import Settings
 from unicedit_assets.settings.roles import EMBEDDED
-from unicedit_assets.settings.vlms import HttpVlm, VllmVlm, VlmModel
+from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm, VlmModel
 from unicedit_assets.vlm.judge import JudgeOptions, VlmJudge
 from unicedit_assets.vlm.judge_prompts import JudgePrompts, prompts_in
 
@@ -71,7 +71,9 @@ def judge_from(spec: str, choice: JudgeChoice, model: str = "", revision: str = 
     label = spec if not is_url(spec) and not spec.startswith(VLLM) else settings.model
     prompts: JudgePrompts | None = prompts_in(choice.prompts) if choice.prompts else None
     judge = VlmJudge(vlm_from(label, settings), choice.options, prompts)
-    return VlmBenchJudge(label, judge, settings.model, settings.revision, settings.max_pixels)
+    likeliest = isinstance(settings, TransformersVlm)
+    about = settings.model, settings.revision, settings.max_pixels
+    return VlmBenchJudge(label, judge, *about, deterministic=likeliest)
 
 
 def _settings(spec: str, choice: JudgeChoice, model: str, revision: str) -> VlmModel:

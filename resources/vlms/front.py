@@ -56,6 +56,12 @@ class FrontedVlm:
         """Loads the backend's model; None where somebody else holds it."""
         return load_of(self._backend)
 
+    def close(self) -> None:
+        """Hang up, or end the engine; a later question begins anew."""
+        close: Callable[[], None] | None = getattr(self._backend, "close", None)
+        if close:
+            close()
+
     def ask(self, question: Question) -> Answer:
         """Answer from what was kept, else from the backend; see ``Vlm``."""
         started = time.perf_counter()

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from vllm_process import VllmServer
 
 from resources.vlms import endpoint
 from resources.vlms.front import FrontedVlm
@@ -27,58 +20,11 @@ from vlm.playing import check_instructor, check_judge, check_verifier, question
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 USAGE = Usage()
-STRICT_JSON = '{"backend": "guidance", "disable_any_whitespace": true}'
-
-
-class Server:
-    """The real server in a process group of its own: a killed server leaves its engine behind."""
-
-    def __init__(self, model: Path, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        command = [
-            *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
-            *("--model", str(model), "--served-model-name", "tiny", "--port", str(self.port)),
-            *("--host", "127.0.0.1", "--dtype", "float32", "--enforce-eager"),
-            *("--structured-outputs-config", STRICT_JSON),
-        ]
-        environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
-        self.log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=log.parent,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
-
-    def wait(self, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends and self.process.poll() is None:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2)
-            except OSError:
-                time.sleep(1)
-            else:
-                return
-        raise RuntimeError(self.log.read_text("utf-8", "replace")[-3000:])
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 @pytest.fixture(scope="module")
-def server(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tiny_folder, tmp_path_factory.mktemp("server") / "log")
+def server(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    running = VllmServer(tiny_folder, tmp_path_factory.mktemp("server") / "log")
     try:
         running.wait(400)
         yield running
@@ -87,7 +33,7 @@ def server(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def backend(server: Server) -> Iterator[endpoint.EndpointVlm]:
+def backend(server: VllmServer) -> Iterator[endpoint.EndpointVlm]:
     chosen = HttpVlm(model="tiny", base_url=server.url, concurrency=8, tries=3, deadline=300)
     vlm = endpoint.EndpointVlm(chosen)
     yield vlm
@@ -134,14 +80,14 @@ def test_a_corrupt_picture_fails_alone(vlm: FrontedVlm, monkeypatch: pytest.Monk
     assert vlm.ask(question()).failure is None
 
 
-def test_another_model_is_no_rows_fault(server: Server) -> None:
+def test_another_model_is_no_rows_fault(server: VllmServer) -> None:
     other = endpoint.EndpointVlm(HttpVlm(model="other", base_url=server.url))
     with pytest.raises(BackendDownError, match="other"):
         other.ask(question())
     other.close()
 
 
-def test_a_server_killed_mid_request_is_no_rows_fault(vlm: FrontedVlm, server: Server) -> None:
+def test_a_server_killed_mid_request_is_no_rows_fault(vlm: FrontedVlm, server: VllmServer) -> None:
     timer = threading.Timer(1.0, server.kill)
     timer.start()
     try:

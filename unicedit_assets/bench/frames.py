@@ -1,7 +1,7 @@
 """Bringing a source picture to the frame of its edit, by the rule that the edited model follows.
 
 Editors crop or resize what they are given. A judge that compares their output with the untouched
-source punishes a model for its frame, or overlooks it: 212 of UnicBench's 1,100 sources lose more
+source punishes a model for its frame, or overlooks it: 210 of UnicBench's 1,100 sources lose more
 than 1 % of their pixels to the usual crop. So the rule is declared, what it gives is recorded, and
 sizes that it does not explain are ``wrong_size``: they are reported and not judged.
 """

@@ -99,6 +99,10 @@ class BenchJudge(Protocol):
 
     def setup(self, metric: str, repeat: int) -> Setup: ...
 
+    def close(self) -> None:
+        """Let go of connections and models; a later question begins anew."""
+        ...
+
     def groups(self, metrics: Sequence[str]) -> Sequence[Sequence[str]]:
         """Return the metrics in the groups that are asked for at once."""
         ...
@@ -131,14 +135,20 @@ class VlmBenchJudge:
     Args:
         label: what people call it, such as the model's name.
         judge: prompts, options and the model.
+        deterministic: whether it always gives the likeliest reply, whatever temperature is asked.
     """
 
-    deterministic = False
-
     def __init__(
-        self, label: str, judge: VlmJudge, model: str, revision: str, max_pixels: int
+        self,
+        label: str,
+        judge: VlmJudge,
+        model: str,
+        revision: str,
+        max_pixels: int,
+        deterministic: bool = False,
     ) -> None:
         self._judge = judge
+        self.deterministic = deterministic
         self.model, self.revision, self.max_pixels = model, revision, max_pixels
         self.name = judge_name(label, judge.identity, max_pixels)
 
@@ -154,6 +164,12 @@ class VlmBenchJudge:
     def load(self) -> Callable[[], None] | None:
         """See ``BenchJudge``."""
         return load_of(self._judge.vlm)
+
+    def close(self) -> None:
+        """See ``BenchJudge``."""
+        close: Callable[[], None] | None = getattr(self._judge.vlm, "close", None)
+        if close:
+            close()
 
     def setup(self, metric: str, repeat: int) -> Setup:
         """See ``BenchJudge``."""
@@ -220,6 +236,9 @@ class RoleBenchJudge:
     @cached_property
     def _setup(self) -> Setup:
         return Setup("", {"identity": dict(self.identity), "keys": asdict(ReplyKeys())})
+
+    def close(self) -> None:
+        """See ``BenchJudge``; there is nothing to let go of."""
 
     def setup(self, metric: str, repeat: int) -> Setup:
         """See ``BenchJudge``."""

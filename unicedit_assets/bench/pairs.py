@@ -15,7 +15,7 @@ from unicedit_assets.bench.layout import Expected, State, size_trouble
 from unicedit_assets.domain.machine import is_machines
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.published.pictures import PictureError, decode_picture
-from unicedit_assets.vlm.pictures import capped, frozen, picture_hash
+from unicedit_assets.vlm.pictures import capped, frozen, is_plain_png, picture_hash
 
 
 class PairTrouble(Exception):
@@ -42,13 +42,37 @@ class Shown:
     frame: str
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """A decoded picture, and its file where that is a plain PNG of these very pixels."""
+
+    pixels: Pixels
+    png: bytes = b""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        height, width = self.pixels.shape[:2]
+        return width, height
+
+    def shown(self, max_pixels: int) -> Pixels:
+        small = capped(self.pixels, max_pixels)
+        return frozen(small, self.png if small is self.pixels else b"")
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    source: _Picture
+    edited: _Picture
+    frame: str
+
+
 class Pair:
     """A pair that is read at the first question about it."""
 
     def __init__(self, output: Expected, rule: Rule) -> None:
         self._output, self._rule = output, rule
         self._lock = threading.Lock()
-        self._loaded: tuple[Pixels, Pixels, str] | PairTrouble | None = None
+        self._loaded: _Loaded | PairTrouble | None = None
         self._shown: dict[int, Shown] = {}
 
     def shown(self, max_pixels: int) -> Shown:
@@ -69,31 +93,34 @@ class Pair:
                 self._loaded = self._load()
             except PairTrouble as trouble:
                 self._loaded = trouble
-        if isinstance(self._loaded, PairTrouble):
-            raise self._loaded
-        *images, frame = self._loaded
-        source, edited = (frozen(capped(image, max_pixels)) for image in images)
-        height, width = edited.shape[:2]
-        if edited.shape != images[1].shape:
-            frame = f"{frame}; both shrunk to {width}x{height}"
+        loaded = self._loaded
+        if isinstance(loaded, PairTrouble):
+            raise PairTrouble(loaded.state, loaded.detail)
+        source, edited = loaded.source.shown(max_pixels), loaded.edited.shown(max_pixels)
+        frame = loaded.frame
+        if edited.shape != loaded.edited.pixels.shape:
+            frame = f"{frame}; both shrunk to {edited.shape[1]}x{edited.shape[0]}"
         return Shown((source, edited), picture_hash(source), picture_hash(edited), frame)
 
-    def _load(self) -> tuple[Pixels, Pixels, str]:
+    def _load(self) -> _Loaded:
         sample, path = self._output.sample, self._output.path
         if path is None:
             raise PairTrouble(State.MISSING, self._output.detail)
         edited = _decoded(path.read_bytes, "")
         source = _decoded(sample.source.read, f"the source {sample.source.where}: ")
-        sizes = (source.shape[1], source.shape[0]), (edited.shape[1], edited.shape[0])
-        frame = frame_for(*sizes, self._rule)
+        frame = frame_for(source.size, edited.size, self._rule)
         if frame is None:
-            raise PairTrouble(State.WRONG_SIZE, size_trouble(*sizes, self._rule))
-        return framed(source, frame), edited, frame.text
+            detail = size_trouble(source.size, edited.size, self._rule)
+            raise PairTrouble(State.WRONG_SIZE, detail)
+        if frame.size != source.size:
+            source = _Picture(framed(source.pixels, frame))
+        return _Loaded(source, edited, frame.text)
 
 
-def _decoded(read: Callable[[], bytes], what: str) -> Pixels:
+def _decoded(read: Callable[[], bytes], what: str) -> _Picture:
     try:
-        return decode_picture(read())
+        data = read()
+        return _Picture(decode_picture(data), data if is_plain_png(data) else b"")
     except (OSError, PictureError) as error:
         if is_machines(error):
             raise

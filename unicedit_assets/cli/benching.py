@@ -107,6 +107,8 @@ def run_and_show(run: Run, out: Path | None, console: Console) -> None:
 
             outcome = run.score(store, tell)
             write_run(place, run, outcome)
+        for judge in run.judges:
+            judge.close()
     except KeyboardInterrupt:
         console.print(f"stopped; every reply so far is in {place}: the same command goes on")
         raise typer.Exit(_INTERRUPTED) from None
