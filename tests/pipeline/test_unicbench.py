@@ -10,12 +10,16 @@ import pytest
 from backends import CALLS, ScriptedJudge
 from lakes import made, open_scripted, run_all
 
+from unicedit_assets.bench.sheet import sheets
+from unicedit_assets.bench.statistics import Group, line
 from unicedit_assets.checks.frames import score_coverage
 from unicedit_assets.domain.roles import Scores
 from unicedit_assets.pipeline.preview import preview
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.summary import benchmark_lines
 from unicedit_assets.pipeline.unicbench_figures import stage_figures
+from unicedit_assets.pipeline.unicbench_records import records_of
 
 SCORES = Ref("unicbench_scores", "classical/en")
 
@@ -100,3 +104,30 @@ def test_a_sample_whose_edit_failed_is_unscored_and_says_why(home: Path) -> None
             assert row["reason"] in told[row["unit_id"]]
         samples = project.require(Ref("unicbench", "main"))
         assert scores.counts.inputs == samples.counts.accepted
+
+
+def test_asset_runs_give_the_benchmarks_own_records(home: Path) -> None:
+    project = open_scripted(home)
+    found = sheets(*records_of(project))
+    assert {sheet.run.model for sheet in found} == set(project.backends.models)
+    lines = {line.group: line for line in benchmark_lines(project)}
+    for sheet in found:
+        for language in ("en", "cn"):
+            known = line(sheet, Group(language, "overall", "all"))
+            table = lines[f"{sheet.run.model}/{language}"]
+            assert known.covered.scored == table.scored
+            assert known.covered.expected == table.samples
+            total = known.estimates["overall"]
+            assert (total.mean if total else None) == pytest.approx(table.means["overall"])
+
+
+def test_what_a_judge_left_out_is_unscored_in_the_records_too(home: Path) -> None:
+    project = judged_by(home, Silent())
+    run_all(project)
+    (records, coverage) = records_of(project)
+    kept = [row for row in records.to_pylist() if row["metric"] == "visual_quality"]
+    assert kept
+    assert {row["status"] for row in kept} == {"unscored"}
+    for sheet in sheets(records, coverage):
+        assert line(sheet, Group("en", "overall", "all")).estimates["overall"] is None
+        assert line(sheet, Group("en", "overall", "all")).estimates["instruction_following"]
