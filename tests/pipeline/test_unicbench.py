@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from backends import CALLS, ScriptedJudge
 from lakes import made, open_scripted, run_all
 
+from unicedit_assets.bench.samples import load_samples
 from unicedit_assets.bench.sheet import sheets
 from unicedit_assets.bench.statistics import Group, line
 from unicedit_assets.checks.frames import score_coverage
@@ -19,7 +21,7 @@ from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.summary import benchmark_lines
 from unicedit_assets.pipeline.unicbench_figures import stage_figures
-from unicedit_assets.pipeline.unicbench_records import records_of
+from unicedit_assets.pipeline.unicbench_records import lake_pictures, list_rows, records_of
 
 SCORES = Ref("unicbench_scores", "classical/en")
 
@@ -131,3 +133,21 @@ def test_what_a_judge_left_out_is_unscored_in_the_records_too(home: Path) -> Non
     for sheet in sheets(records, coverage):
         assert line(sheet, Group("en", "overall", "all")).estimates["overall"] is None
         assert line(sheet, Group("en", "overall", "all")).estimates["instruction_following"]
+
+
+def test_the_lakes_benchmark_can_be_written_out_as_a_list_with_its_pictures(
+    home: Path, tmp_path: Path
+) -> None:
+    project = open_scripted(home)
+    for name, data in lake_pictures(project):
+        place = tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    path = tmp_path / "list.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in list_rows(project)), "utf-8")
+    samples = load_samples(path).samples
+    expected = project.require(Ref("unicbench", "main")).counts.accepted
+    assert len(samples) == expected
+    assert all(sample.source.read() for sample in samples)
+    edits = sum(project.require(ref).counts.accepted for ref in project.refs("unicbench_edits"))
+    assert len(list(tmp_path.glob("*/*/*/*.webp"))) == edits

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from unicedit_assets.bench.judges import judge_name
-from unicedit_assets.bench.layout import BASE, State
+from unicedit_assets.bench.layout import BASE, State, folder_of
 from unicedit_assets.bench.records import COVERAGE, RECORDS
 from unicedit_assets.domain import schemas
 from unicedit_assets.domain.taxonomy import needs_reasoning
@@ -21,6 +21,8 @@ from unicedit_assets.pipeline.unicbench_edits import UnicBenchEdits
 from unicedit_assets.pipeline.unicbench_scores import UnicBenchScores
 
 _SHARED = ("key", "task", "subtask")
+_POINTS = ("reasoning_points", "reasoning_points_cn")
+_BATCH = 16
 _ROW: Mapping[str, Any] = {**dict.fromkeys(RECORDS.names), "variant": BASE, "repeat": 0}
 
 
@@ -114,3 +116,35 @@ def _coverage(project: Project, ref: Ref) -> Iterator[dict[str, Any]]:
             "detail": failed.get(row["key"], ""),
             "path": "",
         }
+
+
+def list_rows(project: Project) -> Iterator[dict[str, Any]]:
+    """Yield the samples in the form of upstream's list; pictures as ``lake_pictures`` names."""
+    columns = [*_SHARED, "en", "cn", *_POINTS, "width", "height"]
+    for row in project.ledger.read(
+        project.require(benchmark_ref()), schemas.ROWS, columns
+    ).to_pylist():
+        points = {name: row[name] for name in _POINTS if row[name]}
+        yield {
+            **{name: row[name] for name in (*_SHARED, "cn", "en")},
+            "image_path": f"images/{row['key']}.webp",
+            "resolution": [row["width"], row["height"]],
+            **points,
+        }
+
+
+def lake_pictures(project: Project) -> Iterator[tuple[str, bytes]]:
+    """Yield relative path and bytes of every source, and of every edit in upstream's layout."""
+    samples = project.require(benchmark_ref())
+    for batch in project.ledger.iter_batches(samples, schemas.ROWS, ["key", "image"], _BATCH):
+        for row in batch.to_pylist():
+            yield f"images/{row['key']}.webp", row["image"]
+    columns = ["key", "subtask", "model", "language", "edit_image"]
+    for ref in project.refs(UnicBenchEdits.name):
+        edits = project.find(ref)
+        if edits is None:
+            continue
+        for batch in project.ledger.iter_batches(edits, schemas.ROWS, columns, _BATCH):
+            for row in batch.to_pylist():
+                folder = f"{row['model']}/{folder_of(row['subtask'])}/{row['language']}"
+                yield f"{folder}/{row['key']}.webp", row["edit_image"]
