@@ -44,7 +44,7 @@ def embedded_backends(settings: Settings) -> Backends:
         if faults.rate
         else classical
     )
-    faulty = FaultyEditor(classical, instructor, settings.unicbench_scores.planted_rate, MIX)
+    faulty = FaultyEditor(classical, instructor, settings.unicbench_edits.planted_rate, MIX)
     return Backends(
         gates=gates_of(settings.raw_images),
         instructor=instructor,

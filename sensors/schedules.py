@@ -19,9 +19,11 @@ MAX_REQUESTS = 4
 _CRON = {
     "raw_images": "*/10 * * * *",
     "instructions": "*/10 * * * *",
+    "unicbench": "0 * * * *",
     "edits": "*/10 * * * *",
     "verified_edits": "*/10 * * * *",
     "unicedit_10m": "0 3 * * *",
+    "unicbench_edits": "0 * * * *",
     "unicbench_scores": "0 * * * *",
 }
 

@@ -40,7 +40,9 @@ SMALL: Mapping[str, Any] = {
     "edits": {"chunk": 2},
     "verified_edits": {"chunk": 2, "verifier": "scripted-1"},
     "unicedit_10m": {"rows_per_file": 3},
-    "unicbench_scores": {"chunk": 1, "per_image": 2},
+    "unicbench": {"chunk": 1, "per_image": 2},
+    "unicbench_edits": {"chunk": 1},
+    "unicbench_scores": {"chunk": 1},
 }
 
 

@@ -22,9 +22,9 @@ ALLOWED: dict[str, set[str]] = {
     "evidence": {"domain", "prompts"},
     "vlm": {"domain", "prompts"},
     "published": {"domain"},
-    "bench": {"domain", "prompts", "vlm", "published"},
+    "bench": {"domain", "prompts", "vlm", "published", "classical", "truth"},
     "storage": {"domain"},
-    "pipeline": {"domain", "storage", "published", "settings"},
+    "pipeline": {"domain", "storage", "published", "settings", "bench"},
     "checks": {"domain", "storage", "published", "settings", "pipeline"},
     "stages": {"pipeline", "partitions", "pools", "storage", "domain", "resources", "vlm"},
 }

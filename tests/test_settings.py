@@ -92,8 +92,8 @@ IDENTITY: dict[str, tuple[Any, str]] = {
     "unicedit_10m.rows_per_file": (9, "unicedit_10m"),
     "unicedit_10m.row_group_bytes": (9, "unicedit_10m"),
     "unicedit_10m.duplicate_distance": (3, "unicedit_10m"),
-    "unicbench_scores.per_image": (3, "unicbench_scores"),
-    "unicbench_scores.seed": (1, "unicbench_scores"),
+    "unicbench.per_image": (3, "unicbench"),
+    "unicbench.seed": (1, "unicbench"),
 }
 
 RUNTIME: dict[str, Any] = {
@@ -111,6 +111,7 @@ RUNTIME: dict[str, Any] = {
     "raw_images.max_unreadable": 0.9,
     "checks.max_reject_rate": 0.11,
     "checks.max_failure_rate": 0.011,
+    "checks.min_coverage": 0.5,
     "checks.quota_factor": 7.0,
 }
 
@@ -121,8 +122,11 @@ BY_BACKEND = {
     "editors",
     "vlms",
     "edits.faults",
-    "unicbench_scores.planted_rate",
+    "unicbench_edits.planted_rate",
 }
+
+# These do by what lies there: see tests/pipeline/test_unicbench_list.py.
+BY_CONTENT = {"unicbench.list", "unicbench.sources"}
 
 
 def dotted(role: str) -> set[str]:
@@ -153,7 +157,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_the_tables_here_name_every_field() -> None:
-    assert set(IDENTITY) | BY_BACKEND == dotted("identity")
+    assert set(IDENTITY) | BY_BACKEND | BY_CONTENT == dotted("identity")
     assert set(RUNTIME) == dotted("runtime")
 
 
@@ -164,8 +168,7 @@ def test_an_identity_field_changes_its_stage_and_none_before(project: Project, n
     changed = [stage for stage in PIPELINE if before[stage] != after[stage]]
     order = [stage for stage in PIPELINE if stage in changed]
     assert first in changed
-    if first != "unicbench_scores":
-        assert order[0] == first
+    assert order[0] == first
 
 
 @pytest.mark.parametrize("name", RUNTIME)
@@ -179,7 +182,7 @@ def test_a_runtime_field_changes_no_fingerprint(project: Project, name: str) -> 
         ({"edits": {"faults": {"rate": 0.5}}}, "edits", "s00000/classical"),
         ({"edits": {"faults": {"rate": 0.0}}}, "edits", "s00000/classical"),
         ({"edits": {"faults": {"mix": {"no_edit": 1.0}}}}, "edits", "s00000/classical"),
-        ({"unicbench_scores": {"planted_rate": 0.5}}, "unicbench_scores", "classical-faulty/en"),
+        ({"unicbench_edits": {"planted_rate": 0.5}}, "unicbench_edits", "classical-faulty/en"),
     ],
 )
 def test_fault_settings_reach_the_fingerprint_of_the_editor_that_plants_them(

@@ -1,4 +1,4 @@
-"""The table of contents: six assets in pipeline order, checks, jobs, sensors and resources."""
+"""The table of contents: the assets in pipeline order, checks, jobs, sensors and resources."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from unicedit_assets.jobs import JOBS
 from unicedit_assets.stages.edits import edits
 from unicedit_assets.stages.instructions import instructions
 from unicedit_assets.stages.raw_images import raw_images
+from unicedit_assets.stages.unicbench import unicbench
+from unicedit_assets.stages.unicbench_edits import unicbench_edits
 from unicedit_assets.stages.unicbench_scores import unicbench_scores
 from unicedit_assets.stages.unicedit_10m import unicedit_10m
 from unicedit_assets.stages.verified_edits import verified_edits
@@ -20,9 +22,11 @@ from unicedit_assets.stages.verified_edits import verified_edits
 ASSETS = {
     "raw_images": raw_images,
     "instructions": instructions,
+    "unicbench": unicbench,
     "edits": edits,
     "verified_edits": verified_edits,
     "unicedit_10m": unicedit_10m,
+    "unicbench_edits": unicbench_edits,
     "unicbench_scores": unicbench_scores,
 }
 

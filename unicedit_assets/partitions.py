@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from unicedit_assets.pipeline.project import BENCHMARK
+
 if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
 
@@ -14,6 +16,7 @@ RELEASES = dg.DynamicPartitionsDefinition(name="releases")
 # Dynamic, since settings name them: importing this module must not read a project.
 EDITORS = dg.DynamicPartitionsDefinition(name="editors")
 MODELS = dg.DynamicPartitionsDefinition(name="models")
+BENCHMARKS = dg.StaticPartitionsDefinition([BENCHMARK])
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "cn"])
 
 SHARDS_BY_EDITOR = dg.MultiPartitionsDefinition({"shard": SHARDS, "editor": EDITORS})
@@ -23,6 +26,7 @@ MODELS_BY_LANGUAGE = dg.MultiPartitionsDefinition({"model": MODELS, "language": 
 DIMENSIONS = {
     "edits": ("shard", "editor"),
     "verified_edits": ("shard", "editor"),
+    "unicbench_edits": ("model", "language"),
     "unicbench_scores": ("model", "language"),
 }
 

@@ -19,7 +19,14 @@ EDITS = "gpu_edits"
 VLM = "gpu_vlm"
 
 POOLS: Mapping[str, str] = MappingProxyType(
-    {"instructions": VLM, "edits": EDITS, "verified_edits": VLM, "unicbench_scores": EDITS}
+    {
+        "instructions": VLM,
+        "unicbench": VLM,
+        "edits": EDITS,
+        "verified_edits": VLM,
+        "unicbench_edits": EDITS,
+        "unicbench_scores": VLM,
+    }
 )
 
 

@@ -100,3 +100,49 @@ def test_the_overall_score_ranks_right_over_faulty_over_none() -> None:
     assert all(total is not None for total in totals)
     assert totals == sorted(totals, key=lambda total: -(total or 0))
     assert len(set(totals)) == 3
+
+
+SCENARIO = Intent("scenario", {"scenario": "night"})
+
+
+def test_a_point_that_the_picture_violates_lowers_ra_and_nothing_else() -> None:
+    intent, edited = GOOD["compound"]
+    points = language.reasoning_points(intent).en
+    claims = (language.reasoning_points(SCENARIO).en[0], *points[1:])
+    steps = (language.phrase(Intent("tone", {"tone": "black_and_white"})).en, *points[1:])
+    right = score(intent, edited, points)
+    for wrong in (score(intent, edited, claims), score(intent, edited, steps)):
+        assert right.reasoning_accuracy is not None
+        assert wrong.reasoning_accuracy is not None
+        assert wrong.reasoning_accuracy <= right.reasoning_accuracy - 2.5
+        assert wrong.instruction_following == right.instruction_following
+        assert wrong.non_edit_consistency == right.non_edit_consistency
+        assert wrong.visual_quality == right.visual_quality
+
+
+def test_a_point_that_nothing_can_check_counts_as_the_instruction_does() -> None:
+    intent, edited = GOOD["compound"]
+    scores = score(intent, edited, ("It is a lovely picture.",))
+    assert scores.reasoning_accuracy == scores.instruction_following
+
+
+@pytest.mark.parametrize("name", ["recolor", "write"])
+def test_damage_costs_quality_and_leaves_the_other_metrics_alone(name: str) -> None:
+    intent, edited = GOOD[name]
+    clean, noisy = score(intent, edited), score(intent, scenes.noisy(edited, 24))
+    assert clean.instruction_following is not None
+    assert noisy.instruction_following is not None
+    assert noisy.instruction_following >= clean.instruction_following - 1
+    assert clean.non_edit_consistency is not None
+    assert noisy.non_edit_consistency is not None
+    assert noisy.non_edit_consistency >= clean.non_edit_consistency - 1
+    assert clean.visual_quality is not None
+    assert noisy.visual_quality is not None
+    assert noisy.visual_quality <= clean.visual_quality - 2
+
+
+def test_collateral_damage_is_no_damage_to_quality() -> None:
+    clean, harmed = score(RECOLOUR, TO_BLUE), score(RECOLOUR, scenes.harmed(TO_BLUE))
+    assert clean.visual_quality is not None
+    assert harmed.visual_quality is not None
+    assert harmed.visual_quality >= clean.visual_quality - 1

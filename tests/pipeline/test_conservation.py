@@ -43,7 +43,7 @@ from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import ScoreRequest, collect_scores, score_sample
+from unicedit_assets.pipeline.unicbench_scores import ScoreRequest, collect_scores, score_sample
 from unicedit_assets.pipeline.verified_edits import Triplet, collect_verdict, judge_triplet
 from unicedit_assets.storage.manifests import Manifest
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_scored_is_unscored_and_never_zero(kind: str) -> None:
     edit = make_edit(ScriptedEditor(), EditRequest(PICTURE, "left red", 1))
     answer = score_sample(judge, ScoreRequest(PICTURE, edit.image, "left red", ("p",)))
     collector = Collector("unicbench_scores", schemas.UNICBENCH_SCORES)
-    collect_scores(collector, ("m", "en", "{}"), sample, edit, answer)
+    collect_scores(collector, ("m", "en", "{}"), sample, answer)
     counts = collector.output().counts
     assert (counts.inputs, counts.failed, counts.reasons) == (1, 1, {"unscored": 1})
 
@@ -154,7 +154,7 @@ def unscored(scores: Scores) -> Any:
     request = ScoreRequest(PICTURE, edit.image, "left red", ("p",))
     collector = Collector("unicbench_scores", schemas.UNICBENCH_SCORES)
     answer = score_sample(Doing(lambda *_: scores), request)
-    collect_scores(collector, ("m", "en", "{}"), sample, edit, answer)
+    collect_scores(collector, ("m", "en", "{}"), sample, answer)
     (reject,) = collector.output().tables["rejects"].to_pylist()
     return reject["detail"], json.loads(reject["extra"])
 
@@ -246,8 +246,8 @@ def expected_inputs(project: Project, ref: Ref) -> int | None:
     if ref.stage == "unicedit_10m":
         verified = [project.require(each) for each in project.refs("verified_edits")]
         return sum(manifest.counts.accepted for manifest in verified)
-    if ref.stage == "unicbench_scores":
-        return project.require(Ref("unicbench_samples", "main")).counts.accepted
+    if ref.stage in ("unicbench_edits", "unicbench_scores"):
+        return project.require(Ref("unicbench", "main")).counts.accepted
     return None
 
 

@@ -350,7 +350,7 @@ def test_the_chunk_counts_where_it_decides_who_shares_a_batch(project: Project, 
     backends = replace(project.backends, editors=chosen, models=chosen)
     for ref, stage in (
         (Ref("edits", "s00000/held"), "edits"),
-        (Ref("unicbench_scores", "held/en"), "unicbench_scores"),
+        (Ref("unicbench_edits", "held/en"), "unicbench_edits"),
     ):
         fingerprints = {
             replace(reopened(project, {stage: {"chunk": chunk}}), backends=backends)

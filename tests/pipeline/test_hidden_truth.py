@@ -16,7 +16,7 @@ from lakes import RELEASE, open_scripted, release_files, reopened, run_all
 from unicedit_assets.domain import schemas
 from unicedit_assets.domain.roles import Judge, Verifier
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import ScoreRequest
+from unicedit_assets.pipeline.unicbench_scores import ScoreRequest
 from unicedit_assets.pipeline.verified_edits import Triplet
 from unicedit_assets.storage.ledger import Ledger
 

@@ -74,8 +74,8 @@ def test_every_hostile_file_is_accounted_for_when_some_are_held_out(
     held_out = {entry.name for entry in benchmark.entries}
     assert held_out | set(verdicts_of(project)) == set(expected)
     assert not held_out & set(verdicts_of(project))
-    run_all(project, ["unicbench_scores"])
-    samples = project.require(Ref("unicbench_samples", "main"))
+    run_all(project, ["unicbench"])
+    samples = project.require(Ref("unicbench", "main"))
     told = project.ledger.read(samples, "rows", ["image_id"])["image_id"].to_pylist()
     told += project.ledger.read(samples, "rejects", ["unit_id"])["unit_id"].to_pylist()
     assert len(set(told)) >= 6

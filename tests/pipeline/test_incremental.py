@@ -19,6 +19,7 @@ from unicedit_assets.storage.ledger import Ledger
 
 AFTER_EDITS = {"verified_edits", "unicedit_10m"}
 SHARDED = {"raw_images", "instructions", "edits", *AFTER_EDITS}
+BENCH = {"unicbench", "unicbench_edits", "unicbench_scores"}
 
 
 def not_current(project: Project) -> set[str]:
@@ -37,15 +38,15 @@ def test_nothing_changed_and_nothing_runs(built: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "stale"),
     [
-        ({"raw_images": {"max_crop": 0.1}}, {*SHARDED, "unicbench_scores"}),
-        ({"raw_images": {"licence": "CC0"}}, {*SHARDED, "unicbench_scores"}),
+        ({"raw_images": {"max_crop": 0.1}}, {*SHARDED, *BENCH}),
+        ({"raw_images": {"licence": "CC0"}}, {*SHARDED, *BENCH}),
         ({"instructions": {"quotas": {"Lens Zooming": 1.0}}}, SHARDED - {"raw_images"}),
         ({"instructions": {"per_image": 4}}, SHARDED - {"raw_images"}),
         ({"edits": {"language": "cn"}}, {"edits", *AFTER_EDITS}),
         ({"edits": {"seed": 1}}, {"edits", *AFTER_EDITS}),
         ({"verified_edits": {"verifier": "scripted-2"}}, AFTER_EDITS),
         ({"unicedit_10m": {"rows_per_file": 5}}, {"unicedit_10m"}),
-        ({"unicbench_scores": {"seed": 8}}, {"unicedit_10m", "unicbench_scores"}),
+        ({"unicbench": {"seed": 8}}, {"unicedit_10m", *BENCH}),
     ],
 )
 def test_a_changed_setting_makes_stale_what_follows_and_nothing_else(
@@ -57,7 +58,7 @@ def test_a_changed_setting_makes_stale_what_follows_and_nothing_else(
 def test_a_changed_prompt_makes_everything_from_instructions_on_stale(built: Path) -> None:
     project = open_scripted(built, backends=scripted_backends(wordings="w2"))
     # The benchmark's instructions come from the same prompt.
-    assert not_current(project) == {*SHARDED - {"raw_images"}, "unicbench_scores"}
+    assert not_current(project) == {*SHARDED - {"raw_images"}, *BENCH}
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from unicedit_assets.evidence.verifier import EvidenceVerifier
 from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.stage import Ref
 
-SAMPLES = Ref("unicbench_samples", "main")
-EVERYTHING = {*PIPELINE, "unicbench_samples"}
+SAMPLES = Ref("unicbench", "main")
+EVERYTHING = set(PIPELINE)
 UPGRADES = {
     "numpy": (np, "__version__", EVERYTHING),
     "OpenCV": (cv2, "__version__", EVERYTHING),
@@ -61,7 +61,7 @@ def test_the_codecs_inside_pillow_count_as_well(
 
 def test_the_codec_of_the_lake_is_named_wherever_pictures_are_written(home: Path) -> None:
     project = open_scripted(home)
-    for stage in ("raw_images", "edits", "unicbench_scores"):
+    for stage in ("raw_images", "edits", "unicbench", "unicbench_edits"):
         codec = project.spec(project.refs(stage)[0]).config["codec"]
         assert isinstance(codec, dict)
         assert (codec["pillow"], codec["webp"]) == (PIL.__version__, features.version("webp"))

@@ -56,7 +56,7 @@ verifier = "eyes-1"
 [instructions]
 per_image = 3
 
-[unicbench_scores]
+[unicbench]
 per_image = 1
 """
 

@@ -27,7 +27,7 @@ def test_everything_on_s3_gives_the_same_pictures(tmp_path: Path, bucket: str) -
     folder = write_photographs(tmp_path / "photographs", range(2))
     (folder / "notes.txt").write_text("no picture")
     source = uploaded(bucket, folder)
-    changes = {"lake": f"{bucket}/lake", "shard_size": 2, "unicbench_scores": {"chunk": 9}}
+    changes = {"lake": f"{bucket}/lake", "shard_size": 2, "unicbench_edits": {"chunk": 9}}
     project = prepared(open_scripted(tmp_path / "remote", {**changes, "holdout": 0}), source)
     assert made(run_all(project)) == set(PIPELINE)
     CALLS.clear()

@@ -50,6 +50,7 @@ def test_two_runs_on_one_partition_agree(tmp_path: Path, lake: str) -> None:
         ("edits", "s00000/classical"),
         ("verified_edits", "s00000/classical"),
         ("unicedit_10m", RELEASE),
+        ("unicbench_edits", "identity/en"),
         ("unicbench_scores", "identity/en"),
     ]
     told = at_once(make, tmp_path, lake, refs, answers=len(refs))

@@ -21,7 +21,11 @@ from unicedit_assets.published.plan import CANDIDATE_SCHEMA
 from unicedit_assets.storage.blobs import StorageError
 
 RELEASED = Ref("unicedit_10m", RELEASE)
-MADE_FIRST = [stage for stage in PIPELINE if stage not in ("unicbench_scores", "unicedit_10m")]
+MADE_FIRST = [
+    stage
+    for stage in PIPELINE
+    if stage not in ("unicbench_scores", "unicbench_edits", "unicbench", "unicedit_10m")
+]
 
 
 def folder_of(project: Project) -> Path:
@@ -86,7 +90,7 @@ def test_benchmark_images_without_a_hash_are_known_by_their_pixels(
     monkeypatch.setattr(duplicates, "phash", lambda pixels: None)
     source = write_photographs(tmp_path / "photographs", range(5))
     project = prepared(open_scripted(tmp_path / "home"), source)
-    project.run(Ref("unicbench_samples", "main"))
+    project.run(Ref("unicbench", "main"))
     found = benchmark_images(project)
     assert len(found.image_ids) == len(found.pixel_hashes) == 1
     assert found.pixel_hashes < {

@@ -158,7 +158,7 @@ def test_unscored_is_no_zero_and_a_missing_model_no_line(facts: Facts) -> None:
     assert lines[0].means["overall"] == 7.96
     assert lines[0].means["reasoning_accuracy"] is None
     assert (lines[0].scored, lines[0].samples) == (1, 2)
-    assert facts.standing["missing"] == 2
+    assert facts.standing["missing"] == 7
 
 
 def test_checks_and_releases_are_told(facts: Facts) -> None:

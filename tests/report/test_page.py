@@ -15,7 +15,8 @@ from report.lake import PLANTED, Serial
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.report import page
 from unicedit_assets.report.facts import ReleaseFacts, collect_facts
-from unicedit_assets.report.page import link, render, score, share, write_report
+from unicedit_assets.report.page import link, render, write_report
+from unicedit_assets.report.pages import score, share
 
 MEGABYTE = 1 << 20
 
@@ -127,7 +128,7 @@ def test_each_section_tells_its_figures(plain_page: str) -> None:
         "Something changed, but not what the instruction says. 2 rejected, 11.8 %",
         "7.96",
         "1/2",
-        "2 partitions are missing",
+        "7 partitions are missing",
         "Rewritten: Make the sky red.",
         "改写：把天空变成红色。",
         "column: confidence",

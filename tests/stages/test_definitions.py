@@ -23,8 +23,10 @@ GRAPH = {
     "instructions": (["raw_images"], "shards"),
     "edits": (["instructions", "raw_images"], "editor|shard"),
     "verified_edits": (["edits", "raw_images"], "editor|shard"),
-    "unicedit_10m": (["verified_edits"], "releases"),
-    "unicbench_scores": ([], "language|model"),
+    "unicbench": ([], ["main"]),
+    "unicedit_10m": (["unicbench", "verified_edits"], "releases"),
+    "unicbench_edits": (["unicbench"], "language|model"),
+    "unicbench_scores": (["unicbench", "unicbench_edits"], "language|model"),
 }
 
 
@@ -64,6 +66,8 @@ def test_dagster_learns_the_partitions_of_the_profile(tmp_path: Path) -> None:
         definition = ASSETS[name].partitions_def
         if isinstance(definition, dg.MultiPartitionsDefinition):
             assert "|".join(definition.partition_dimension_names) == dimensions
+        elif isinstance(definition, dg.StaticPartitionsDefinition):
+            assert definition.get_partition_keys() == dimensions
         else:
             assert isinstance(definition, dg.DynamicPartitionsDefinition)
             assert definition.name == dimensions
@@ -75,6 +79,8 @@ def test_partition_names_go_to_dagster_and_back() -> None:
         "edits": "s00001/classical",
         "verified_edits": "s00001/classical",
         "unicedit_10m": "v1",
+        "unicbench": "main",
+        "unicbench_edits": "identity/cn",
         "unicbench_scores": "identity/cn",
     }.items():
         assert lake_partition(stage, dagster_key(stage, partition)) == partition

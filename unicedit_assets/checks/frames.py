@@ -18,6 +18,7 @@ from unicedit_assets.domain.roles import Scores
 from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
 from unicedit_assets.pipeline.instructions import quota_weights
+from unicedit_assets.pipeline.project import BENCHMARK
 from unicedit_assets.pipeline.release import release_folder
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.published.schema import RELEASE_SCHEMA, data_file, is_key
@@ -91,15 +92,23 @@ def instructions(project: Project, manifest: Manifest) -> pd.DataFrame:
     frame["per_image"] = [counts[key] for key in frame["image_id"]]
     frame["is_english"] = [texts.is_english(text) for text in frame["en"]]
     frame["is_chinese"] = [texts.is_chinese(text) for text in frame["cn"]]
-    frame["task_matches"] = [
+    frame["task_matches"] = _tasks_match(frame)
+    frame["points_match"] = _points_match(frame)
+    return frame
+
+
+def _tasks_match(frame: pd.DataFrame) -> list[bool]:
+    return [
         is_subtask(subtask) and task_of(subtask) == task
         for subtask, task in zip(frame["subtask"], frame["task"], strict=True)
     ]
-    frame["points_match"] = [
+
+
+def _points_match(frame: pd.DataFrame) -> list[bool]:
+    return [
         is_subtask(subtask) and needs_reasoning(subtask) == bool(len(points))
         for subtask, points in zip(frame["subtask"], frame["reasoning_points"], strict=True)
     ]
-    return frame
 
 
 def balance(project: Project, manifest: Manifest) -> pd.DataFrame:
@@ -146,6 +155,55 @@ def verified(project: Project, manifest: Manifest) -> pd.DataFrame:
         for text in frame["evidence"]
     ]
     return frame
+
+
+def unicbench(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Benchmark samples: tasks, reasoning points where they belong, a sample decoded."""
+    frame = _frame(project, manifest, schemas.UNICBENCH)
+    decodes = _sampled(project, manifest, "key", "image")
+    frame["task_matches"] = _tasks_match(frame)
+    frame["points_match"] = _points_match(frame)
+    frame["decodes"] = [decodes.get(key, True) for key in frame["key"]]
+    return frame
+
+
+def unicbench_edits(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Benchmark edits: the source's size, a sample decoded."""
+    frame = _frame(project, manifest, schemas.UNICBENCH_EDITS)
+    samples = project.require(Ref("unicbench", BENCHMARK))
+    columns = ["key", "width", "height"]
+    size_of = {
+        row["key"]: (row["width"], row["height"])
+        for row in project.ledger.read(samples, schemas.ROWS, columns).to_pylist()
+    }
+    decodes = _sampled(project, manifest, "key", "edit_image")
+    frame["same_size"] = [
+        size == size_of.get(key) for size, key in zip(_sizes(frame), frame["key"], strict=True)
+    ]
+    frame["decodes"] = [decodes.get(key, True) for key in frame["key"]]
+    return frame
+
+
+def score_coverage(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """One row a subtask of the benchmark: the share of its samples that was scored."""
+    samples = project.require(Ref("unicbench", BENCHMARK))
+    expected, scored, unscored = (
+        Counter(project.ledger.read(where, table, ["subtask"])["subtask"].to_pylist())
+        for where, table in (
+            (samples, schemas.ROWS),
+            (manifest, schemas.ROWS),
+            (manifest, schemas.REJECTS),
+        )
+    )
+    return pd.DataFrame(
+        {
+            "subtask": list(expected),
+            "scored_share": [scored[name] / number for name, number in expected.items()],
+            "unaccounted": [
+                number - scored[name] - unscored[name] for name, number in expected.items()
+            ],
+        }
+    )
 
 
 def scores(project: Project, manifest: Manifest) -> pd.DataFrame:

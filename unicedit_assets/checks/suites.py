@@ -87,6 +87,24 @@ def _instructions(settings: Settings) -> list[Rule]:
     ]
 
 
+def _unicbench(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("key"),
+        *_present("image_id", "en", "cn"),
+        *_subtask(),
+        *_true("task_matches", "points_match", "decodes"),
+    ]
+
+
+def _unicbench_edits(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("key"),
+        *_present("image_id", "model", "prompt", "seed"),
+        *_subtask(),
+        *_true("same_size", "decodes"),
+    ]
+
+
 def _edits(settings: Settings) -> list[Rule]:
     return [
         *_unique("edit_id"),
@@ -121,6 +139,13 @@ def _scores(settings: Settings) -> list[Rule]:
     ]
 
 
+def _coverage(settings: Settings) -> list[Rule]:
+    return [
+        _within("scored_share", settings.checks.min_coverage, 1.0),
+        *_zero("unaccounted"),
+    ]
+
+
 def _rates(settings: Settings) -> list[Rule]:
     return [
         _within("reject_share", 0.0, settings.checks.max_reject_rate),
@@ -146,6 +171,13 @@ _SOUND: tuple[
     ("edits", "Ids, and the size of the source.", frames.edits, _edits),
     ("verified_edits", "Verdict, confidence and texts agree.", frames.verified, _verified),
     ("unicedit_10m", "Files, keys, schema and pictures of the release.", frames.release, _release),
+    ("unicbench", "Keys, subtasks and reasoning points.", frames.unicbench, _unicbench),
+    (
+        "unicbench_edits",
+        "Keys, and the size of the source.",
+        frames.unicbench_edits,
+        _unicbench_edits,
+    ),
     ("unicbench_scores", "Scores within 0-10, overall recomputed.", frames.scores, _scores),
 )
 
@@ -175,6 +207,14 @@ SUITES: tuple[Suite, ...] = (
             _rates,
         )
         for stage, *_ in _SOUND
+    ),
+    Suite(
+        "unicbench_scores_coverage",
+        "unicbench_scores",
+        False,
+        "Of each subtask at least the configured share of the benchmark's samples was scored.",
+        frames.score_coverage,
+        _coverage,
     ),
     Suite(
         "instructions_balance",

@@ -108,6 +108,37 @@ DEGRADATIONS: Mapping[str, Callable[[Pixels, np.random.Generator], Pixels]] = Ma
 )
 
 
+def lightly_degraded(right: Pixels, draw: np.random.Generator) -> tuple[Pixels, str] | None:
+    """Return a picture whose damage shows while the edit can still be seen, and the kind of damage.
+
+    None where no kind shows on this picture.
+    """
+    for how in draw.permutation(sorted(_LIGHT)):
+        pixels = _LIGHT[str(how)](right, draw)
+        if visibly_degraded(right, pixels):
+            return pixels, str(how)
+    return None
+
+
+def _light_blur(image: Pixels, draw: np.random.Generator) -> Pixels:
+    sigma = float(draw.uniform(2.5, 4.0)) * max(image.shape[:2]) / 1248
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
+
+
+def _light_noise(image: Pixels, draw: np.random.Generator) -> Pixels:
+    noise = draw.standard_normal(image.shape, np.float32) * np.float32(draw.uniform(18, 28))
+    return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
+
+
+_LIGHT: Mapping[str, Callable[[Pixels, np.random.Generator], Pixels]] = MappingProxyType(
+    {
+        "blur": _light_blur,
+        "noise": _light_noise,
+        "jpeg": lambda image, draw: _jpeg(image, int(draw.integers(9, 16))),
+    }
+)
+
+
 def _detail(image: Pixels) -> float:
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return float(np.abs(cv2.Laplacian(gray, cv2.CV_16S)).mean())

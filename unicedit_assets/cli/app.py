@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from unicedit_assets.cli.bench import bench_app
+from unicedit_assets.cli.bench_build import build_app
+from unicedit_assets.cli.bench_home import from_home
+from unicedit_assets.cli.bench_results import bench_app
 from unicedit_assets.cli.data_sets import audit, verify
 from unicedit_assets.settings import HOME_VARIABLE
 
@@ -262,6 +264,8 @@ def ui(
 
 app.command()(verify)
 app.command()(audit)
+bench_app.command(name="from-home")(from_home)
+bench_app.add_typer(build_app, name="build")
 app.add_typer(bench_app, name="bench")
 
 

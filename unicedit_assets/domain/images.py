@@ -134,6 +134,18 @@ def prepare(data: bytes, settings: IntakeSettings) -> Prepared | Rejected:
         return refusal.rejected
 
 
+def whole(data: bytes, max_pixels: int) -> Pixels | Rejected:
+    """Decode one picture upright and in sRGB, uint8 (H, W, 3), and neither crop nor resize it.
+
+    A benchmark's pictures are taken as they are; no input raises.
+    """
+    try:
+        decoded = _decode(data, IntakeSettings(max_pixels=max_pixels))
+        return np.array(_to_srgb(decoded.image, decoded.icc_profile)[0], dtype=np.uint8)
+    except _Refusal as refusal:
+        return refusal.rejected
+
+
 def _fit(decoded: _Decoded, settings: IntakeSettings) -> Prepared:
     width, height = decoded.image.size
     if min(width, height) < settings.min_side:

@@ -10,7 +10,7 @@ the text meet here and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -197,6 +197,44 @@ def reasoning_points(intent: Intent) -> Points:
     )
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a reasoning point says that a right result shows.
+
+    Attributes:
+        operation: whose result it speaks of.
+        slots: those that the point names; not all that the operation needs.
+    """
+
+    operation: str
+    slots: Mapping[str, str]
+
+
+def is_closing_point(text: str) -> bool:
+    """Tell whether a reasoning point says that the rest stays."""
+    return text in set(prompt().data["closing_point"].values())
+
+
+def parse_point(text: str) -> Claim | None:
+    """Read a reasoning point that is no step of a compound; None when it is not in the language."""
+    bare = _bare(" ".join(text.translate(_QUOTES).split()))
+    for language in (0, 1):
+        found = _first_match(bare, _point_rules(language), language)
+        if found:
+            return Claim(found.operation, found.slots)
+    return None
+
+
+@cache
+def _point_rules(language: int) -> tuple[_Rule, ...]:
+    field_name = ("en", "cn")[language]
+    return tuple(
+        _Rule(operation, _compile(_bare(template), language))
+        for operation, data in prompt().data["points"].items()
+        for template in data[field_name]
+    )
+
+
 @cache
 def _rules(language: int) -> tuple[_Rule, ...]:
     field_name = ("en", "cn")[language]
@@ -229,7 +267,11 @@ def _key_of(slot: str, word: str, language: int) -> str:
 
 
 def _parse_simple(text: str, language: int) -> Intent | None:
-    for rule in _rules(language):
+    return _first_match(text, _rules(language), language)
+
+
+def _first_match(text: str, rules: Sequence[_Rule], language: int) -> Intent | None:
+    for rule in rules:
         match = rule.pattern.fullmatch(text)
         if match:
             return Intent(

@@ -110,6 +110,21 @@ STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
             }
         ),
         "unicedit_10m": frozenset({Reason.DUPLICATE, Reason.OVER_QUOTA, Reason.CONTAMINATED}),
+        "unicbench": frozenset(
+            {
+                Reason.UNPARSEABLE,
+                Reason.OFF_TAXONOMY,
+                Reason.WRONG_LANGUAGE,
+                Reason.DUPLICATE,
+                Reason.INFEASIBLE,
+                Reason.INSTRUCTOR_FAILED,
+                Reason.UNREADABLE,
+                Reason.UNDECODABLE,
+                Reason.ANIMATED,
+                Reason.BOMB,
+            }
+        ),
+        "unicbench_edits": frozenset({Reason.EDITOR_FAILED, Reason.BLANK, Reason.WRONG_SIZE}),
         "unicbench_scores": frozenset({Reason.UNSCORED}),
     }
 )

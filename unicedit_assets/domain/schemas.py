@@ -104,7 +104,7 @@ VERIFIED_EDITS = pa.schema(
     }
 )
 
-UNICBENCH_SAMPLES = pa.schema(
+UNICBENCH = pa.schema(
     {
         "key": _text,
         "image_id": _text,
@@ -115,9 +115,29 @@ UNICBENCH_SAMPLES = pa.schema(
         "reasoning_points": _texts,
         "reasoning_points_cn": _texts,
         "phash": _text,
+        # Of the picture as intake would crop it; null where that is the picture as it is.
+        "cropped_phash": _text,
         "width": _int,
         "height": _int,
         "image": pa.binary(),
+    }
+)
+
+UNICBENCH_EDITS = pa.schema(
+    {
+        "key": _text,
+        "image_id": _text,
+        "task": _text,
+        "subtask": _text,
+        "model": _text,
+        "language": _text,
+        "prompt": _text,
+        "settings": _text,
+        "seed": _int,
+        "width": _int,
+        "height": _int,
+        "seconds": _float,
+        "edit_image": pa.binary(),
     }
 )
 
@@ -138,7 +158,6 @@ UNICBENCH_SCORES = pa.schema(
         "replies": _text,
         "judge": _text,
         "seconds": _float,
-        "edit_image": pa.binary(),
     }
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from unicedit_assets.domain.roles import Scores
 from unicedit_assets.domain.taxonomy import needs_reasoning
@@ -19,6 +20,16 @@ METRICS = (
     "visual_quality",
     "reasoning_accuracy",
     "overall",
+)
+# How tables call them.
+SHORT: Mapping[str, str] = MappingProxyType(
+    {
+        "instruction_following": "IF",
+        "non_edit_consistency": "NC",
+        "visual_quality": "VQ",
+        "reasoning_accuracy": "RA",
+        "overall": "Overall",
+    }
 )
 LANGUAGES = ("en", "cn")
 HIGHEST = 10.0

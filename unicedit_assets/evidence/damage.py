@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from unicedit_assets.domain.language import Intent
+from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.evidence import explain
 from unicedit_assets.evidence.artefacts import (
     Detail,
@@ -39,6 +40,9 @@ class Damage:
 
 
 _PALETTE = 20
+_COARSE = 6
+_BLACK = 12
+_CLEAR = 24
 _GRAINY_STYLES = ("halftone", "pencil_sketch")
 _DRAWN_GRAIN = 1.5  # dots and strokes are grain that was asked for
 _LOST_DETAIL = 1.25  # edges count as softer where fine contrast is lost as well
@@ -135,3 +139,33 @@ def _ignored(view: Comparison) -> Mask:
     height, width = view.pair.gray_edited.shape
     mask = view.changes.mask.astype(np.uint8)
     return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def without_damage(source: Pixels, edited: Pixels) -> tuple[Pixels, Pixels]:
+    """Return both pictures, uint8 (H, W, 3), as they are without what damage adds or takes.
+
+    Noise, blocks and blur live in fine detail, so both lose that, and what little is left of them
+    is given up: where the coarse pictures hardly differ, they are made equal. A part that went
+    black gets the source's pixels.
+    """
+    black = _went_black(source, edited)
+    filled = np.where(black[..., None], source, edited).astype(np.uint8)
+    before, after = _coarse(source), _coarse(filled)
+    apart = np.abs(before.astype(np.int16) - after).max(axis=2).astype(np.uint8)
+    clear = cv2.dilate((apart > _CLEAR).astype(np.uint8), np.ones((2 * _COARSE + 1,) * 2, np.uint8))
+    return before, np.where(clear[..., None] > 0, after, before).astype(np.uint8)
+
+
+def _coarse(image: Pixels) -> Pixels:
+    height, width = image.shape[:2]
+    small = (max(1, width // _COARSE), max(1, height // _COARSE))
+    down = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(down, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _went_black(source: Pixels, edited: Pixels) -> Mask:
+    """Return the large parts that are black and were not."""
+    gone = ((edited.max(axis=2) <= _BLACK) & (source.max(axis=2) > _BLACK)).astype(np.uint8)
+    kernel = np.ones((9, 9), np.uint8)
+    whole = cv2.morphologyEx(gone, cv2.MORPH_OPEN, kernel)
+    return np.asarray(cv2.dilate(whole, kernel) > 0)

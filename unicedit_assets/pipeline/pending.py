@@ -10,12 +10,16 @@ from unicedit_assets.pipeline.project import ON_DEMAND, Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.storage.terms import Look
 
+# What becomes of a photograph until it is a verified pair, and everything.
+SHARDED = ("raw_images", "instructions", "edits", "verified_edits")
 PIPELINE = (
     "raw_images",
     "instructions",
+    "unicbench",
     "edits",
     "verified_edits",
     "unicedit_10m",
+    "unicbench_edits",
     "unicbench_scores",
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.pipeline.pictures import Pictures
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.project import BENCHMARK, Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.storage.manifests import Manifest
 
@@ -95,9 +95,63 @@ def _pairs(project: Project, manifest: Manifest, edits: Manifest, texts: list[st
     )
 
 
+def _samples(project: Project, manifest: Manifest) -> str:
+    pictures = Pictures(project.ledger, manifest, "key", "image")
+    rows = _some(project, manifest, ["key", "subtask", "en", "cn"])
+    return _table(
+        ["sample", "subtask", "English", "Chinese"],
+        [
+            [_picture(pictures[row["key"]]), *(_cell(row[n]) for n in ("subtask", "en", "cn"))]
+            for row in rows
+        ],
+    )
+
+
+def _sample_edits(project: Project, manifest: Manifest) -> str:
+    rows = _some(project, manifest, ["key", "subtask", "prompt"])
+    return _sample_pairs(project, manifest, rows, ["subtask", "prompt"])
+
+
+def _worst_scores(project: Project, manifest: Manifest) -> str:
+    """Show the samples with the lowest overall: those are what a person should look at."""
+    edits = project.require(Ref("unicbench_edits", manifest.partition))
+    metrics = ["overall", "instruction_following", "non_edit_consistency", "visual_quality"]
+    columns = ["key", "subtask", "prompt", *metrics, "reasoning_accuracy"]
+    rows = project.ledger.read(manifest, ROWS, columns).to_pylist()
+    worst = sorted(rows, key=lambda row: (row["overall"], row["key"]))[:_PAIRS]
+    for row in worst:
+        marks = [row[name] for name in [*metrics, "reasoning_accuracy"]]
+        row["scores"] = " / ".join("-" if mark is None else f"{mark:.1f}" for mark in marks)
+    head = ["subtask", "prompt", "scores"]
+    table = _sample_pairs(project, edits, worst, head)
+    return table.replace("| scores |", "| overall / IF / NC / VQ / RA |", 1)
+
+
+def _sample_pairs(
+    project: Project, edits: Manifest, rows: list[Mapping[str, Any]], texts: list[str]
+) -> str:
+    samples = project.require(Ref("unicbench", BENCHMARK))
+    sources = Pictures(project.ledger, samples, "key", "image")
+    edited = Pictures(project.ledger, edits, "key", "edit_image")
+    return _table(
+        ["before", "after", *texts],
+        [
+            [
+                _picture(sources[row["key"]]),
+                _picture(edited[row["key"]]),
+                *(_cell(row[name]) for name in texts),
+            ]
+            for row in rows
+        ],
+    )
+
+
 _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     "raw_images": _photographs,
     "instructions": _instructions,
     "edits": _edits,
     "verified_edits": _verified,
+    "unicbench": _samples,
+    "unicbench_edits": _sample_edits,
+    "unicbench_scores": _worst_scores,
 }

@@ -25,8 +25,10 @@ from unicedit_assets.storage.terms import Committed, PartitionSpec
 
 OnChunk = Callable[[int, int], None]
 
-# The frozen benchmark is no asset of its own: whoever needs it first makes it.
-ON_DEMAND = frozenset({"unicbench_samples"})
+# The benchmark's only partition.
+BENCHMARK = "main"
+# A release must not wait for anybody to ask for the benchmark: whoever needs it first makes it.
+ON_DEMAND = frozenset({"unicbench"})
 
 
 class MissingInputError(Exception):
@@ -195,7 +197,9 @@ class Project:
             return [Ref(stage, f"{shard}/{editor}") for shard in shards for editor in editors]
         if stage == "unicedit_10m":
             return [Ref(stage, name) for name in self.registry.releases()]
-        if stage == "unicbench_scores":
+        if stage == "unicbench":
+            return [Ref(stage, BENCHMARK)]
+        if stage in ("unicbench_edits", "unicbench_scores"):
             models = sorted(self.backends.models)
             return [
                 Ref(stage, f"{model}/{language}") for model in models for language in ("en", "cn")

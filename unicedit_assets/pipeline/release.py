@@ -38,7 +38,7 @@ from unicedit_assets.pipeline.release_rows import (
 )
 from unicedit_assets.pipeline.rows import Collector
 from unicedit_assets.pipeline.stage import Job, Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBenchSamples
+from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
 from unicedit_assets.published.card import CardFacts, render_card
 from unicedit_assets.published.plan import (
     CANDIDATE_SCHEMA,
@@ -62,7 +62,7 @@ LIMITS = (
 
 
 # Stages whose code can change a release; the card names their versions.
-_UPSTREAM = ("raw_images", "instructions", "edits", "verified_edits", "unicbench_samples")
+_UPSTREAM = ("raw_images", "instructions", "edits", "verified_edits", "unicbench")
 _BLOCK = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -109,13 +109,14 @@ def _candidates_of(project: Project, partition: str) -> pa.Table:
 
 def benchmark_images(project: Project) -> HeldOut:
     """Return what identifies the benchmark's images, which no release may contain."""
-    benchmark = project.require(Ref(UnicBenchSamples.name, BENCHMARK))
-    rows = project.ledger.read(benchmark, schemas.ROWS, ["image_id", "phash"]).to_pylist()
+    benchmark = project.require(Ref(UnicBench.name, BENCHMARK))
+    columns = ["image_id", "phash", "cropped_phash"]
+    rows = project.ledger.read(benchmark, schemas.ROWS, columns).to_pylist()
     featureless = {row["image_id"] for row in rows if not row["phash"]}
     pictures = Pictures(project.ledger, benchmark, "image_id", "image")
     return HeldOut(
         frozenset(row["image_id"] for row in rows),
-        tuple(sorted({row["phash"] for row in rows if row["phash"]})),
+        tuple(sorted({row[name] for row in rows for name in columns[1:] if row[name]})),
         frozenset(_pixel_hash(pictures[image_id]) for image_id in sorted(featureless)),
     )
 
@@ -191,12 +192,12 @@ class Release:
     """The stage."""
 
     name = "unicedit_10m"
-    code_version = "2"
+    code_version = "3"
 
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return (
             *project.refs("verified_edits"),
-            Ref(UnicBenchSamples.name, BENCHMARK),
+            Ref(UnicBench.name, BENCHMARK),
         )
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:

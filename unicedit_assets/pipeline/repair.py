@@ -11,7 +11,6 @@ from unicedit_assets.pipeline.pending import PIPELINE
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.release import Release, release_folder
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBenchSamples
 from unicedit_assets.storage.concurrent import in_parallel
 from unicedit_assets.storage.manifests import folder_of
 from unicedit_assets.storage.repair import Damage, examine, set_aside
@@ -29,8 +28,7 @@ class Examined(NamedTuple):
 
 def partitions(project: Project) -> list[Ref]:
     """Return every partition that may be there under the present settings."""
-    refs = [ref for stage in PIPELINE for ref in project.refs(stage)]
-    return [*refs, Ref(UnicBenchSamples.name, BENCHMARK)]
+    return [ref for stage in PIPELINE for ref in project.refs(stage)]
 
 
 def examine_all(project: Project, refs: Iterable[Ref]) -> Iterator[Examined]:

@@ -10,16 +10,19 @@ from unicedit_assets.pipeline.instructions import Instructions
 from unicedit_assets.pipeline.raw_images import RawImages
 from unicedit_assets.pipeline.release import Release
 from unicedit_assets.pipeline.stage import Stage
-from unicedit_assets.pipeline.unicbench import UnicBenchSamples, UnicBenchScores
+from unicedit_assets.pipeline.unicbench import UnicBench
+from unicedit_assets.pipeline.unicbench_edits import UnicBenchEdits
+from unicedit_assets.pipeline.unicbench_scores import UnicBenchScores
 from unicedit_assets.pipeline.verified_edits import VerifiedEdits
 
 _ALL: tuple[Stage, ...] = (
     RawImages(),
     Instructions(),
+    UnicBench(),
     Edits(),
     VerifiedEdits(),
-    UnicBenchSamples(),
     Release(),
+    UnicBenchEdits(),
     UnicBenchScores(),
 )
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.domain.unicbench import METRICS, Line, summarise
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import PIPELINE, SHARDED
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.release import release_folder
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBenchSamples
+from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
 from unicedit_assets.pipeline.verified_edits import verifier_version
 from unicedit_assets.storage.catalogue import Catalogue
 from unicedit_assets.storage.manifests import Manifest
@@ -35,7 +35,7 @@ def open_history(project: Project) -> Catalogue:
     """
     older = [
         manifest
-        for stage in PIPELINE[:4]
+        for stage in SHARDED
         for ref in project.refs(stage)
         for manifest in reversed(project.ledger.history(stage, ref.partition))
     ]
@@ -44,7 +44,7 @@ def open_history(project: Project) -> Catalogue:
 
 def benchmark_lines(project: Project) -> Sequence[Line]:
     """Return the benchmark table: one line a model and language."""
-    samples = project.find(Ref(UnicBenchSamples.name, BENCHMARK))
+    samples = project.find(Ref(UnicBench.name, BENCHMARK))
     expected = {}
     rows: list[dict[str, Any]] = []
     for ref in project.refs("unicbench_scores"):

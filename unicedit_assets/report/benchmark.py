@@ -10,21 +10,15 @@ from typing import Any
 
 from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.domain.taxonomy import TASKS
-from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, Line, summarise
+from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, SHORT, Line, summarise
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBenchSamples
+from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
 
-SHORT: Mapping[str, str] = MappingProxyType(
-    {
-        "instruction_following": "IF",
-        "non_edit_consistency": "NC",
-        "visual_quality": "VQ",
-        "reasoning_accuracy": "RA",
-        "overall": "Overall",
-    }
-)
 LANGUAGE_NAMES: Mapping[str, str] = MappingProxyType({"en": "English", "cn": "Chinese"})
+
+
+__all__ = ["LANGUAGE_NAMES", "SHORT", "Benchmark", "ModelLine", "collect_benchmark"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class Benchmark:
 
 def collect_benchmark(project: Project) -> Benchmark:
     """Return the scores of every model and language that are up to date."""
-    samples = project.find(Ref(UnicBenchSamples.name, BENCHMARK))
+    samples = project.find(Ref(UnicBench.name, BENCHMARK))
     asked: Counter[str] = Counter()
     if samples and samples.rows():
         asked.update(project.ledger.read(samples, ROWS, ["subtask"])["subtask"].to_pylist())

@@ -19,6 +19,7 @@ _RADAR = 108.0  # radius in user units
 _CENTRE = (190.0, 136.0)
 _RINGS = 4
 _MARK = 4.0
+_LINE = 14.0
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,19 @@ def regions(found: Sequence[Box]) -> Markup:
     ).format(Markup().join(drawn))
 
 
-def radar(title: str, axes: Sequence[str], series: Sequence[Series], highest: float) -> Markup:
+def radar(
+    title: str, axes: Sequence[str], series: Sequence[Series], highest: float, margin: int = 0
+) -> Markup:
     """Return a radar chart. An outline is open where a value is missing: unscored is not zero.
+
+    A name of several words is written one word a line.
 
     Args:
         title: what the chart shows.
         axes: their names, clockwise from the top.
         series: one outline each, with one value an axis.
         highest: the value at the rim.
+        margin: more room for names on both sides, in user units (a letter takes about 7).
 
     Raises:
         ValueError: fewer than three axes, or a series of another length.
@@ -131,8 +137,8 @@ def radar(title: str, axes: Sequence[str], series: Sequence[Series], highest: fl
     drawn = [_grid(axes, highest), *(_outline(n, one, highest) for n, one in enumerate(series))]
     spoken = ". ".join([title, *(_spoken(one, axes) for one in series)])
     return Markup(
-        '<svg class="radar" viewBox="0 0 380 276" role="img" aria-label="{}">{}</svg>'
-    ).format(visible(spoken), Markup().join(drawn))
+        '<svg class="radar" viewBox="{} 0 {} 276" role="img" aria-label="{}">{}</svg>'
+    ).format(-margin, 380 + 2 * margin, visible(spoken), Markup().join(drawn))
 
 
 def _spoken(series: Series, axes: Sequence[str]) -> str:
@@ -167,11 +173,25 @@ def _grid(axes: Sequence[str], highest: float) -> Markup:
         rim, label = _point(index, count, 1.0), _point(index, count, 1.13)
         drawn.append(
             Markup('<path class="ring" d="M {} {} L {}"/>').format(*_CENTRE, rim)
-            + Markup('<text class="axis" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-                label.x, label.y + 4, _anchor(label.x), visible(axis)
-            )
+            + _name(axis, label)
         )
     return Markup().join(drawn)
+
+
+def _name(axis: str, at: _Point) -> Markup:
+    """Return an axis's name at a point, its words below each other and away from the centre."""
+    words = axis.split() or [""]
+    up = (_CENTRE[1] - at.y) / (2 * _RADAR) + 0.5  # 1 at the top, 0 at the bottom
+    top = at.y + 4 - _LINE * (len(words) - 1) * min(1.0, max(0.0, up))
+    lines = [
+        Markup('<tspan x="{:.1f}" y="{:.1f}">{}</tspan>').format(
+            at.x, top + _LINE * number, visible(word)
+        )
+        for number, word in enumerate(words)
+    ]
+    return Markup('<text class="axis" text-anchor="{}">{}</text>').format(
+        _anchor(at.x), Markup().join(lines)
+    )
 
 
 def _anchor(x: float) -> str:

@@ -31,6 +31,9 @@ STAGES: Mapping[str, StageWords] = MappingProxyType(
         "instructions": StageWords(
             "Instructions written", "instructions", "written in English and Chinese"
         ),
+        "unicbench": StageWords(
+            "Benchmark samples", "samples", "taken from a list or frozen from held-out photographs"
+        ),
         "edits": StageWords("Edits made", "instructions", "carried out on the photograph"),
         "verified_edits": StageWords(
             "Edits verified", "edits", "judged from the two pictures and the text alone"
@@ -38,8 +41,11 @@ STAGES: Mapping[str, StageWords] = MappingProxyType(
         "unicedit_10m": StageWords(
             "Pairs released", "accepted edits", "published, duplicates left out"
         ),
+        "unicbench_edits": StageWords(
+            "Benchmark edits made", "samples", "carried out by each model in each language"
+        ),
         "unicbench_scores": StageWords(
-            "Benchmark samples scored", "samples", "edited by each model and judged"
+            "Benchmark samples scored", "samples", "judged, for each model and language"
         ),
     }
 )

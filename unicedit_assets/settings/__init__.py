@@ -6,7 +6,7 @@ Each field is *identity* (it can change what a stage produces, so it enters the 
 
 from unicedit_assets.settings.fields import SettingsError, StageSettings
 from unicedit_assets.settings.project import HOME_VARIABLE, SETTINGS_FILE, Settings
-from unicedit_assets.settings.stages import RawImagesSettings
+from unicedit_assets.settings.stages import RawImagesSettings, UnicBenchSettings
 from unicedit_assets.settings.text import settings_text, tables
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StageSettings",
+    "UnicBenchSettings",
     "settings_text",
     "tables",
 ]

@@ -23,6 +23,8 @@ from unicedit_assets.settings.stages import (
     InstructionsSettings,
     RawImagesSettings,
     ReleaseSettings,
+    UnicBenchEditsSettings,
+    UnicBenchScoresSettings,
     UnicBenchSettings,
     VerifiedEditsSettings,
 )
@@ -75,7 +77,9 @@ class Settings(BaseModel):
     edits: EditsSettings = EditsSettings()
     verified_edits: VerifiedEditsSettings = VerifiedEditsSettings()
     unicedit_10m: ReleaseSettings = ReleaseSettings()
-    unicbench_scores: UnicBenchSettings = UnicBenchSettings()
+    unicbench: UnicBenchSettings = UnicBenchSettings()
+    unicbench_edits: UnicBenchEditsSettings = UnicBenchEditsSettings()
+    unicbench_scores: UnicBenchScoresSettings = UnicBenchScoresSettings()
     checks: CheckSettings = CheckSettings()
 
     @classmethod
@@ -113,6 +117,8 @@ class Settings(BaseModel):
         if self.subject == "person":
             places["subject_model"] = self.subject_model or MODEL
         update: dict[str, Any] = {name: below(home, place) for name, place in places.items()}
+        bench = {name: below(home, getattr(self.unicbench, name)) for name in ("list", "sources")}
+        update["unicbench"] = self.unicbench.model_copy(update=bench)
         update["editors"] = {name: placed_editor(home, one) for name, one in self.editors.items()}
         update["vlms"] = {name: placed_vlm(home, one) for name, one in self.vlms.items()}
         return self.model_copy(update=update)

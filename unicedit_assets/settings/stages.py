@@ -94,11 +94,28 @@ class ReleaseSettings(StageSettings):
 
 
 class UnicBenchSettings(StageSettings):
-    """The small benchmark frozen from photographs that no release contains."""
+    """The benchmark: a list of samples, or a small one frozen from held-out photographs."""
 
+    list: str = identity(
+        "",
+        "A list in the form of upstream's `test_data.jsonl`; empty: samples are frozen from the "
+        "photographs that the first registration held out.",
+    )
+    sources: str = identity(
+        "", "Folder that the list's `image_path` starts from; empty: the list's own folder."
+    )
     per_image: int = identity(4, "Samples a held-out photograph.", ge=1, le=7)
-    seed: int = identity(7, "Seed of the benchmark's instructions.")
+    seed: int = identity(7, "Seed of the frozen samples' instructions.")
+
+
+class UnicBenchEditsSettings(StageSettings):
+    """How the benchmarked models edit."""
+
     planted_rate: float = identity(0.6, "Fault rate of the `classical-faulty` model.", ge=0, le=1)
+
+
+class UnicBenchScoresSettings(StageSettings):
+    """How the benchmark's edits are judged; `roles.judge` names the judge."""
 
 
 class CheckSettings(StageSettings):
@@ -106,6 +123,9 @@ class CheckSettings(StageSettings):
 
     max_reject_rate: float = runtime(0.6, "Largest share a gate may reject in a shard.", ge=0, le=1)
     max_failure_rate: float = runtime(0.1, "Largest share that may fail in a shard.", ge=0, le=1)
+    min_coverage: float = runtime(
+        0.9, "Smallest share of a subtask's benchmark samples that must be scored.", ge=0, le=1
+    )
     quota_factor: float = runtime(
         3.0, "Largest factor between the most and the least frequent subtask.", ge=1
     )

@@ -15,6 +15,7 @@ from unicedit_assets.pipeline import progress
 from unicedit_assets.pipeline.preview import preview
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.unicbench_figures import stage_figures
 from unicedit_assets.storage.terms import Committed
 from unicedit_assets.vlm.accounting import USAGE
 
@@ -83,6 +84,8 @@ def metadata_of(project: Project, committed: Committed) -> dict[str, dg.Metadata
     for reason, number in sorted(counts.reasons.items()):
         metadata[f"reason/{reason}"] = dg.MetadataValue.int(number)
     for name, figure in sorted(committed.figures.items()):
+        metadata[name] = dg.MetadataValue.float(figure)
+    for name, figure in stage_figures(project, manifest).items():
         metadata[name] = dg.MetadataValue.float(figure)
     picture = preview(project, manifest)
     if picture:

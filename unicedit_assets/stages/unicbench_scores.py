@@ -1,4 +1,4 @@
-"""Chapter 6: benchmark scores."""
+"""Chapter 8: benchmark scores."""
 
 import dagster as dg
 
@@ -7,6 +7,7 @@ from unicedit_assets.partitions import MODELS_BY_LANGUAGE
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.pools import POOLS, op_tags
 from unicedit_assets.stages.materialize import OWNERS, materialize
+from unicedit_assets.stages.unicbench import unicbench
 
 
 @dg.asset(
@@ -17,6 +18,10 @@ from unicedit_assets.stages.materialize import OWNERS, materialize
     code_version=STAGES["unicbench_scores"].code_version,
     pool=POOLS["unicbench_scores"],
     op_tags=op_tags("unicbench_scores"),
+    deps=[
+        dg.AssetDep(unicbench, partition_mapping=dg.AllPartitionMapping()),
+        "unicbench_edits",
+    ],
     description="IF, NC, VQ, RA and overall of each model on photographs "
     "that no release contains; unscored is never zero.",
 )

@@ -7,6 +7,7 @@
   const hold = one("hold");
   const pairs = [...document.querySelectorAll("#pairs > .pair")];
   const openers = [...document.querySelectorAll(".open:not(:disabled)")];
+  const filters = [...document.querySelectorAll("#filter [data-field]")];
   let current = null;
 
   const visible = (near) => {
@@ -15,12 +16,11 @@
   };
 
   function filter() {
-    const subtask = one("subtask").value;
-    const rewritten = one("rewritten").checked;
     let shown = 0;
     for (const pair of pairs) {
-      const fits = (!subtask || pair.dataset.subtask === subtask)
-        && (!rewritten || "rewritten" in pair.dataset);
+      const fits = filters.every((control) => (control.type === "checkbox"
+        ? !control.checked || control.dataset.field in pair.dataset
+        : !control.value || pair.dataset[control.dataset.field] === control.value));
       pair.hidden = !fits;
       shown += fits;
     }
@@ -89,11 +89,12 @@
   }
   if (one("filter")) {
     one("filter").addEventListener("submit", (event) => event.preventDefault());
-    one("subtask").addEventListener("change", filter);
-    one("rewritten").addEventListener("change", filter);
-    one("marks").addEventListener("change", (event) => {
-      document.body.classList.toggle("marked", event.target.checked);
-    });
+    for (const control of filters) control.addEventListener("change", filter);
+    if (one("marks")) {
+      one("marks").addEventListener("change", (event) => {
+        document.body.classList.toggle("marked", event.target.checked);
+      });
+    }
     filter();
   }
   one("close").addEventListener("click", () => viewer.close());

@@ -1,0 +1,1 @@
+"""What is written of benchmark results for others: files, tables, a leaderboard."""
