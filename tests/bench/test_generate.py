@@ -106,6 +106,5 @@ def test_no_half_written_file_is_left(
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
         made_by(world, Painter(), tmp_path / "out")
-    monkeypatch.undo()
     found = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert [path.name for path in found] == ["editor.json"]
