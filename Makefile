@@ -11,7 +11,7 @@ SEED ?= 1
 EDITS ?= 2000
 N ?= 20
 
-.PHONY: help demo ui test test-slow test-neural test-vllm check format truth torture bench bench-edit clean
+.PHONY: help demo ui test test-slow test-neural test-vllm check format truth torture bench bench-edit bench-judge clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
@@ -66,7 +66,8 @@ $(VLLM_VENV)/.installed: pyproject.toml
 
 test-vllm: $(VLLM_VENV)/.installed  ## The real vLLM with a tiny model (own environment; minutes)
 	@PYTHONPATH=$(CURDIR)/tests/neural $(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 900 -p no:cacheprovider \
-		tests/vlm/test_vllm_server.py tests/vlm/test_vllm_engine.py
+		tests/vlm/test_vllm_server.py tests/vlm/test_vllm_engine.py \
+		tests/bench/test_vllm_bench.py
 
 test-neural: $(NEURAL)/.installed  ## The tests of models: tiny weights of the true architectures, on CPU
 	@$(NEURAL_ENV) $(NEURAL)/bin/python -m pytest -m neural --timeout 600
@@ -88,6 +89,9 @@ bench: $(VENV)/.tested  ## Throughputs, each against a named baseline
 
 bench-edit: $(NEURAL)/.installed  ## How busy the edits stage keeps a model, against the bare loop
 	@$(NEURAL_ENV) $(NEURAL)/bin/python benchmarks/bench_busy.py
+
+bench-judge: $(VENV)/.tested  ## Judging against a serial loop on the same server (bar: 8 times faster)
+	@$(BIN)/python benchmarks/bench_judge.py
 
 clean:  ## Remove the demo and the virtual environment
 	rm -rf demo $(VENV) $(NEURAL) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

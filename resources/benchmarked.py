@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -59,7 +60,7 @@ def _pipeline(folder: Path, settings: Settings) -> Editor:
     if name not in _PIPELINES:
         raise BenchError(f"{folder} is a {name}; there are: {', '.join(_PIPELINES)}")
     try:
-        chosen = _PIPELINES[name](model=str(folder.resolve()))
+        chosen: Any = _PIPELINES[name](model=str(folder.resolve()))
     except ValidationError as error:
         raise BenchError(f"{folder}: {error.errors()[0]['msg']}") from error
-    return editor_from(folder.resolve().name, chosen, settings.gpu)  # type: ignore[arg-type]
+    return editor_from(folder.resolve().name, chosen, settings.gpu)

@@ -52,8 +52,10 @@ def players(weights: str, eyes: str) -> list[Any]:
 def test_players_of_a_local_model_travel_as_settings(weights: str) -> None:
     for player, again in zip(players(weights, "here"), players(weights, "here"), strict=True):
         assert pickle.dumps(player) == pickle.dumps(again)
-        assert pickle.dumps(pickle.loads(pickle.dumps(player))) == pickle.dumps(player)
-        assert pickle.loads(pickle.dumps(player)).identity == player.identity
+        arrived = pickle.loads(pickle.dumps(player))
+        # Not the first trip's bytes: they depend on which equal texts are one object.
+        assert pickle.dumps(pickle.loads(pickle.dumps(arrived))) == pickle.dumps(arrived)
+        assert arrived.identity == player.identity
 
 
 @pytest.mark.parametrize("kind", [VllmVlm, TransformersVlm])

@@ -14,10 +14,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,12 +109,13 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in _ORDER])
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a file that appears at once or not at all, and survives a power cut."""
+@contextmanager
+def _appearing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears at once or not at all, and survives a power cut."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -123,19 +125,16 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table; the file appears at once or not at all."""
+    with _appearing(path) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
 def write_json(value: Any, path: Path) -> None:
     """Write JSON in the same way."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with _appearing(path) as file:
+        file.write((json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def sync_folder(folder: Path) -> None:

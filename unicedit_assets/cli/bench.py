@@ -14,7 +14,7 @@ from unicedit_assets.bench.samples import SampleList
 from unicedit_assets.settings import HOME_VARIABLE
 
 bench_app = typer.Typer(
-    help="UnicBench for any model and any judge: generate, score, report, compare.",
+    help="UnicBench for any model and any judge: generate, score, rescore.",
     no_args_is_help=True,
 )
 console = Console()
