@@ -8,7 +8,10 @@ neither has no claims, and is right only where it is the very text that was expe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 
 from unicedit_assets.domain import language
 from unicedit_assets.domain.language import Intent
@@ -16,6 +19,8 @@ from unicedit_assets.domain.language import Intent
 CLAIMS = ("operation", "target", "attribute", "direction", "count")
 
 Claims = Mapping[str, str]
+
+_PIECE = re.compile(r"[a-z0-9]+|[^\W_a-z0-9]")
 
 # Slot of the embedded editor's language -> the claim that it is part of; any other: the attribute.
 _CLAIM_OF: Mapping[str, str] = {
@@ -40,19 +45,51 @@ def of_intent(intent: Intent) -> Claims:
     return {claim: " + ".join(words) for claim, words in found.items()}
 
 
-def read(text: str) -> Claims | None:
-    """Return what an instruction claims, in either language; None when it cannot be read."""
+class Language(StrEnum):
+    """The languages whose texts can be read back."""
+
+    EMBEDDED = "embedded"
+    FREE = "free"
+
+
+def _embedded(text: str) -> Claims | None:
     intent = language.parse(text)
     return of_intent(intent) if intent else None
 
 
-def agreement(true: Claims, said: Claims | None) -> float:
+_READERS: Mapping[Language, Callable[[str], Claims | None]] = {Language.EMBEDDED: _embedded}
+
+
+def read(text: str, written_in: Language = Language.EMBEDDED) -> Claims | None:
+    """Return what an instruction claims; None when it is not a text of that language."""
+    reader = _READERS.get(written_in)
+    return reader(text) if reader and text else None
+
+
+def language_of(text: str) -> Language:
+    """Return the language that a text can be read back in, else free text."""
+    return next((each for each in _READERS if read(text, each) is not None), Language.FREE)
+
+
+def agreement(true: Claims, said: Claims) -> float:
     """Return the share of all claims, made or missing, that both make alike (0-1).
 
     The intersection over the union: an invented claim costs as much as a missing one.
     """
-    if said is None:
-        return 0.0
     together = {*true, *said}
     same = sum(name in true and name in said and true[name] == said[name] for name in together)
     return same / len(together) if together else 1.0
+
+
+def overlap(expected: str, text: str) -> float:
+    """Return how far two texts share their words (Chinese: characters), as F1, 0-1.
+
+    For texts that cannot be read back, such as those of a model that was never told our wordings.
+    """
+    one, two = Counter(_pieces(expected)), Counter(_pieces(text))
+    both = (one & two).total()
+    return 2 * both / (one.total() + two.total()) if both else 0.0
+
+
+def _pieces(text: str) -> list[str]:
+    return _PIECE.findall(text.casefold())
