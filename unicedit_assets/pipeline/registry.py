@@ -7,13 +7,13 @@ pointer that can be replaced. An image never changes its shard: new images make 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
 from unicedit_assets.domain.identity import Json, canonical, digest
+from unicedit_assets.domain.names import RULE, is_name
 from unicedit_assets.domain.sources import SourceEntry
 from unicedit_assets.storage.blobs import BlobStore
 from unicedit_assets.storage.concurrent import in_parallel
@@ -27,7 +27,6 @@ _PROMOTED = "registry/promoted-verifier.json"
 _GATHERED = "registry/gathered.json"
 # Never more than a quarter is held out: a tiny source must still make a data set.
 _SHARE = 4
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 class RegistryError(Exception):
@@ -279,10 +278,8 @@ class Registry:
         Raises:
             RegistryError: the name cannot be a folder or a partition key.
         """
-        if not _NAME.fullmatch(name) or ".." in name:
-            raise RegistryError(
-                f"a release name is lower case letters, digits, . _ -, not {name!r}"
-            )
+        if not is_name(name):
+            raise RegistryError(f"a release name is {RULE}, not {name!r}")
         self._store.put_new(f"{_RELEASES}/{name}.json", canonical({"name": name}))
 
     def promoted_verifier(self) -> str | None:
