@@ -24,8 +24,13 @@ from unicedit_assets.storage.repair import NotReproduced
 
 OnChunk = Callable[[int, int], None]
 
-# The frozen benchmark is no asset of its own: whoever needs it first makes it.
-ON_DEMAND = frozenset({"unicbench_samples"})
+# The frozen benchmark and test pairs are no assets of their own: whoever needs them makes them.
+ON_DEMAND = frozenset({"unicbench_samples", "verifier_tests"})
+
+# The one partition of a training set.
+MAIN = "main"
+# Evaluated beside the verifiers: a threshold on one number about two pictures.
+BASELINES = ("pixels", "ssim")
 
 
 class MissingInputError(Exception):
@@ -185,18 +190,26 @@ class Project:
         return replace(committed, figures=job.figures())
 
     def refs(self, stage: str) -> list[Ref]:
-        """Return all partitions that a stage should have now, in shard order."""
-        shards = self.registry.shards()
-        editors = sorted(self.backends.editors)
-        if stage in ("raw_images", "instructions"):
-            return [Ref(stage, shard) for shard in shards]
-        if stage in ("edits", "verified_edits"):
-            return [Ref(stage, f"{shard}/{editor}") for shard in shards for editor in editors]
-        if stage == "unicedit_10m":
-            return [Ref(stage, name) for name in self.registry.releases()]
-        if stage == "unicbench_scores":
-            models = sorted(self.backends.models)
-            return [
-                Ref(stage, f"{model}/{language}") for model in models for language in ("en", "cn")
-            ]
-        raise KeyError(stage)
+        """Return all partitions that a stage should have now, in shard order.
+
+        Raises:
+            KeyError: no such stage.
+        """
+        return [Ref(stage, partition) for partition in self._partitions()[stage]()]
+
+    def _partitions(self) -> Mapping[str, Callable[[], list[str]]]:
+        registry, backends = self.registry, self.backends
+        editors, models = sorted(backends.editors), sorted(backends.models)
+
+        def edited() -> list[str]:
+            return [f"{shard}/{editor}" for shard in registry.shards() for editor in editors]
+
+        return {
+            **dict.fromkeys(("raw_images", "instructions"), registry.shards),
+            **dict.fromkeys(("edits", "verified_edits"), edited),
+            "unicedit_10m": registry.releases,
+            "unicbench_scores": lambda: [f"{m}/{lang}" for m in models for lang in ("en", "cn")],
+            "synthetic_pairs": list,
+            **dict.fromkeys(("verify_sft_set", "verify_preference_set"), lambda: [MAIN]),
+            "qwen_verify_eval": lambda: [*BASELINES, *sorted(backends.verifiers)],
+        }

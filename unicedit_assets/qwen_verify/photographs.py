@@ -23,7 +23,7 @@ TEST = "photographs"
 
 
 @dataclass(frozen=True)
-class EditedPair:
+class EditedPhotograph:
     """What a verifier sees of one pair, and what is true of it."""
 
     source: Pixels
@@ -35,11 +35,11 @@ class EditedPair:
 
 def edited_photograph(
     image_id: str, image: Pixels, seed: int, count: int, bench: Bench
-) -> Iterator[EditedPair]:
+) -> Iterator[EditedPhotograph]:
     """Yield up to ``count`` pairs of one photograph, half of them with a planted fault."""
     for number, sample in enumerate(samples_of(image, seed, image_id, count, bench)):
         key = digest("photograph", image_id, seed, number, sample.subtask)
-        yield EditedPair(
+        yield EditedPhotograph(
             sample.source, sample.edited, sample.en, sample.cn, truth_of(key, image_id, sample)
         )
 

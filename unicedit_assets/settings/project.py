@@ -25,6 +25,8 @@ from unicedit_assets.settings.stages import (
     ReleaseSettings,
     UnicBenchSettings,
     VerifiedEditsSettings,
+    VerifierSetsSettings,
+    VerifierTestsSettings,
 )
 from unicedit_assets.settings.vlms import VlmModel
 
@@ -76,6 +78,8 @@ class Settings(BaseModel):
     verified_edits: VerifiedEditsSettings = VerifiedEditsSettings()
     unicedit_10m: ReleaseSettings = ReleaseSettings()
     unicbench_scores: UnicBenchSettings = UnicBenchSettings()
+    verifier_sets: VerifierSetsSettings = VerifierSetsSettings()
+    verifier_tests: VerifierTestsSettings = VerifierTestsSettings()
     checks: CheckSettings = CheckSettings()
 
     @classmethod
@@ -113,6 +117,8 @@ class Settings(BaseModel):
         if self.subject == "person":
             places["subject_model"] = self.subject_model or MODEL
         update: dict[str, Any] = {name: below(home, place) for name, place in places.items()}
+        annotations = below(home, self.verifier_sets.annotations)
+        update["verifier_sets"] = self.verifier_sets.model_copy(update={"annotations": annotations})
         update["editors"] = {name: placed_editor(home, one) for name, one in self.editors.items()}
         update["vlms"] = {name: placed_vlm(home, one) for name, one in self.vlms.items()}
         return self.model_copy(update=update)
