@@ -1,4 +1,4 @@
-"""The table of contents: six assets in pipeline order, checks, jobs, sensors and resources."""
+"""The table of contents: the assets in pipeline order, checks, jobs, sensors and resources."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from unicedit_assets.checks.bridge import asset_checks
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.stages.edits import edits
 from unicedit_assets.stages.instructions import instructions
+from unicedit_assets.stages.qwen_verify_eval import qwen_verify_eval
 from unicedit_assets.stages.raw_images import raw_images
 from unicedit_assets.stages.unicbench_scores import unicbench_scores
 from unicedit_assets.stages.unicedit_10m import unicedit_10m
 from unicedit_assets.stages.verified_edits import verified_edits
+from unicedit_assets.stages.verifier_sets import verify_preference_set, verify_sft_set
 
 ASSETS = {
     "raw_images": raw_images,
@@ -24,6 +26,9 @@ ASSETS = {
     "verified_edits": verified_edits,
     "unicedit_10m": unicedit_10m,
     "unicbench_scores": unicbench_scores,
+    "verify_sft_set": verify_sft_set,
+    "verify_preference_set": verify_preference_set,
+    "qwen_verify_eval": qwen_verify_eval,
 }
 
 defs = dg.Definitions(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from unicedit_assets.pipeline.project import MAIN
+
 if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
 
@@ -14,6 +16,9 @@ RELEASES = dg.DynamicPartitionsDefinition(name="releases")
 # Dynamic, since settings name them: importing this module must not read a project.
 EDITORS = dg.DynamicPartitionsDefinition(name="editors")
 MODELS = dg.DynamicPartitionsDefinition(name="models")
+# Verifier versions and baselines that can be evaluated.
+VERIFIERS = dg.DynamicPartitionsDefinition(name="verifiers")
+VERIFIER_SETS = dg.StaticPartitionsDefinition([MAIN])
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "cn"])
 
 SHARDS_BY_EDITOR = dg.MultiPartitionsDefinition({"shard": SHARDS, "editor": EDITORS})
@@ -51,6 +56,7 @@ def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
         (EDITORS, sorted(project.backends.editors)),
         (MODELS, sorted(project.backends.models)),
         (RELEASES, project.registry.releases()),
+        (VERIFIERS, [ref.partition for ref in project.refs("qwen_verify_eval")]),
     ):
         name = str(definition.name)
         known = set(instance.get_dynamic_partitions(name))

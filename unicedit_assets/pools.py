@@ -19,7 +19,13 @@ EDITS = "gpu_edits"
 VLM = "gpu_vlm"
 
 POOLS: Mapping[str, str] = MappingProxyType(
-    {"instructions": VLM, "edits": EDITS, "verified_edits": VLM, "unicbench_scores": EDITS}
+    {
+        "instructions": VLM,
+        "edits": EDITS,
+        "verified_edits": VLM,
+        "unicbench_scores": EDITS,
+        "qwen_verify_eval": VLM,
+    }
 )
 
 

@@ -79,7 +79,8 @@ def register(
 @app.command()
 def run(
     select: Annotated[
-        list[str] | None, typer.Option(help="Only these stages (repeatable); default: all.")
+        list[str] | None,
+        typer.Option(help="Only these stages (repeatable); default: the six of the pipeline."),
     ] = None,
     release: Annotated[
         str | None, typer.Option(help="Declare a release of this name first.")
@@ -92,11 +93,11 @@ def run(
     """
     from unicedit_assets.cli.home import enter, instance
     from unicedit_assets.cli.running import run_stages
-    from unicedit_assets.pipeline.pending import PIPELINE
+    from unicedit_assets.pipeline.pending import ALL_STAGES, PIPELINE
 
-    unknown = sorted(set(select or ()) - set(PIPELINE))
+    unknown = sorted(set(select or ()) - set(ALL_STAGES))
     if unknown:
-        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(PIPELINE)}")
+        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(ALL_STAGES)}")
     project = enter(home)
     if release:
         project.registry.add_release(release)

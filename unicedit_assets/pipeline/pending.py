@@ -19,6 +19,14 @@ PIPELINE = (
     "unicbench_scores",
 )
 
+# Stages that make a verifier. Nobody runs them by accident: they are asked for by name.
+TRAINING = (
+    "verify_sft_set",
+    "verify_preference_set",
+    "qwen_verify_eval",
+)
+ALL_STAGES = (*PIPELINE, *TRAINING)
+
 
 class State(StrEnum):
     """How one partition stands under the present settings."""
@@ -44,7 +52,7 @@ def standings(project: Project, stages: Iterable[str] = PIPELINE) -> list[Standi
     Stale means that an older version exists, made under other settings; missing, that none does.
     A few reads a partition, many at a time, and none of a manifest: see ``Ledger.looks``.
     """
-    refs = [ref for stage in PIPELINE if stage in set(stages) for ref in project.refs(stage)]
+    refs = [ref for stage in ALL_STAGES if stage in set(stages) for ref in project.refs(stage)]
     looks = _looks(project, refs)
     inputs = {
         ref: project.stages[ref.stage].inputs(project, ref.partition)

@@ -1,0 +1,45 @@
+"""Chapter 7: what verifiers are trained on."""
+
+import dagster as dg
+
+from resources.project import ProjectResource
+from unicedit_assets.partitions import VERIFIER_SETS
+from unicedit_assets.pipeline.stages import STAGES
+from unicedit_assets.stages.materialize import OWNERS, materialize
+from unicedit_assets.stages.verified_edits import verified_edits
+
+GROUP = "6_train_verifiers"
+
+
+@dg.asset(
+    partitions_def=VERIFIER_SETS,
+    group_name=GROUP,
+    kinds={"parquet", "huggingface"},
+    owners=OWNERS,
+    code_version=STAGES["verify_sft_set"].code_version,
+    deps=[dg.AssetDep(verified_edits, partition_mapping=dg.AllPartitionMapping())],
+    description="Chat rows for supervised training (Normal and No Edit): synthetic pairs, verified "
+    "edits and people's verdicts, split by scene and photograph, capped by kind and subtask.",
+)
+def verify_sft_set(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> dg.MaterializeResult[None]:
+    """Make the supervised training set."""
+    return materialize(context, project, "verify_sft_set")
+
+
+@dg.asset(
+    partitions_def=VERIFIER_SETS,
+    group_name=GROUP,
+    kinds={"parquet", "huggingface"},
+    owners=OWNERS,
+    code_version=STAGES["verify_preference_set"].code_version,
+    deps=[dg.AssetDep(verified_edits, partition_mapping=dg.AllPartitionMapping())],
+    description="Chat rows for preference training (all kinds): the true chain, and a hallucinated "
+    "one that differs in one claim; split exactly like the supervised set.",
+)
+def verify_preference_set(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> dg.MaterializeResult[None]:
+    """Make the preference training set."""
+    return materialize(context, project, "verify_preference_set")
