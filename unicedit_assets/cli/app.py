@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from unicedit_assets.cli.data_sets import audit, verify
+from unicedit_assets.cli import verify
+from unicedit_assets.cli.data_sets import audit
 from unicedit_assets.settings import HOME_VARIABLE
 
 app = typer.Typer(
@@ -189,22 +190,6 @@ def show(
     console.print(lineage_tree(key, lineage))
 
 
-@app.command(name="promote-verifier")
-def promote_verifier(
-    version: Annotated[str, typer.Argument(help="The version that verifies from now on.")],
-    home: HomeOption = _HOME,
-) -> None:
-    """Promote a verifier version; the re-verification sensor (or `run`) does the rest.
-
-    Edits are not made again: only verdicts, and what is made from them.
-    """
-    from unicedit_assets.cli.home import enter
-
-    project = enter(home)
-    project.registry.promote_verifier(version, project.backends.verifiers)
-    console.print(f"{version} verifies from now on; stale shards will be re-verified")
-
-
 @app.command()
 def settings(
     table: Annotated[
@@ -260,7 +245,7 @@ def ui(
     serve(home, port)
 
 
-app.command()(verify)
+app.add_typer(verify.app, name="verify")
 app.command()(audit)
 
 

@@ -82,6 +82,30 @@ def run_stages(
     return report
 
 
+def make_partitions(
+    project: Project, instance: dg.DagsterInstance, refs: Sequence[Ref], console: Console
+) -> RunReport:
+    """Bring some partitions up to date, in their order; what is up to date is left alone.
+
+    Raises:
+        RunError: some could not be made; all others are.
+    """
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    sync_partitions(project, instance)
+    report = RunReport()
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        for ref in refs:
+            if project.find(ref) is None:
+                _bring_up(project, instance, ref, progress, report)
+            else:
+                report.current += 1
+    project.look_again()
+    if report.failures or report.waiting:
+        raise RunError(_summary(project, report))
+    return report
+
+
 def _bring_up(
     project: Project,
     instance: dg.DagsterInstance,

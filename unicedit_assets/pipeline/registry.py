@@ -24,6 +24,7 @@ _FINGERPRINTS = "registry/fingerprints"
 _RELEASES = "registry/releases"
 _BENCHMARK = "registry/benchmark.json"
 _PROMOTED = "registry/promoted-verifier.json"
+_PROMOTIONS = "registry/promotions"
 _GATHERED = "registry/gathered.json"
 # Never more than a quarter is held out: a tiny source must still make a data set.
 _SHARE = 4
@@ -289,8 +290,15 @@ class Registry:
             self._promoted = [json.loads(self._store.read(_PROMOTED))["version"] if found else None]
         return self._promoted[0]
 
-    def promote_verifier(self, version: str, available: Iterable[str]) -> None:
+    def promote_verifier(
+        self, version: str, available: Iterable[str], note: Mapping[str, Json] | None = None
+    ) -> None:
         """Make a verifier version the one that verifies from now on.
+
+        Args:
+            version: which.
+            available: all that this installation has.
+            note: what to keep about this promotion, in ``promotions``.
 
         Raises:
             RegistryError: there is no such version.
@@ -299,8 +307,20 @@ class Registry:
         if version not in names:
             raise RegistryError(f"no verifier {version!r}; there are: {', '.join(names)}")
         value: Mapping[str, Json] = {"version": version}
+        self._write_down({**(note or {}), **value})
         self._store.put(_PROMOTED, canonical(value))
         self._promoted = [version]
+
+    def promotions(self) -> list[Mapping[str, Any]]:
+        """Return what was kept about every promotion, oldest first."""
+        keys = list(self._store.keys(_PROMOTIONS))
+        return [json.loads(self._store.read(key)) for key in keys]
+
+    def _write_down(self, note: Mapping[str, Json]) -> None:
+        """Keep a promotion under the next free number; of two at once both are kept."""
+        number = len(list(self._store.keys(_PROMOTIONS)))
+        while not self._store.put_new(f"{_PROMOTIONS}/p{number:05d}.json", canonical(note)):
+            number += 1
 
 
 def _content(entry: SourceEntry) -> str | None:

@@ -75,8 +75,10 @@ def of_synthetic(partition: str, row: Mapping[str, Any]) -> Candidate:
         row["true_en"] or "",
         row["true_cn"] or "",
     )
+    kind = Kind(row["kind"])
     wrong = believed(true, row["said_en"], row["said_cn"])
-    if row["rejected_en"] and row["rejected_cn"]:
+    if kind is Kind.NORMAL:
+        # The generator's own hard negative: one claim of the true text altered.
         wrong = replace(true, rewritten_en=row["rejected_en"], rewritten_cn=row["rejected_cn"])
     return Candidate(
         key=row["key"],
@@ -85,13 +87,13 @@ def of_synthetic(partition: str, row: Mapping[str, Any]) -> Candidate:
         source_id=row["key"],
         edited_id=row["key"],
         group=row["scene_id"],
-        kind=Kind(row["kind"]),
+        kind=kind,
         subtask=row["subtask"],
         en=row["said_en"],
         cn=row["said_cn"],
         chosen=true,
         rejected=wrong,
-        altered=row["altered"] if row["rejected_en"] else "",
+        altered=row["altered"] if kind in (Kind.NORMAL, Kind.HALLUCINATION) else "",
         template=row["template"],
         classes=tuple(row["classes"]),
     )
@@ -209,18 +211,20 @@ def _verified(
 def with_rejected(candidate: Candidate) -> Candidate:
     """Return a candidate with a hallucinated chain beside its true one, where one can be made.
 
-    Nothing changed: the chain that believes the instruction. Damage, a shift or another change: the
-    chain that overlooks it. Else: the true text with one claim altered.
+    Where the edit is right: the true text with one claim altered. Else: the chain that believes the
+    instruction, so that it invents an edit, overlooks damage, or repeats a wrong claim.
     """
     chosen = candidate.chosen
-    if candidate.kind in (Kind.NORMAL, Kind.HALLUCINATION, Kind.MISALIGNED):
-        true = Wording(chosen.rewritten_en, chosen.rewritten_cn)
-        said = altered(true) if true.en and true.cn else None
-        if said is None:
-            return candidate
-        wrong = replace(chosen, rewritten_en=said.en, rewritten_cn=said.cn)
-        return replace(candidate, rejected=wrong, altered=altered_claim(true, said))
-    return replace(candidate, rejected=believed(chosen, candidate.en, candidate.cn))
+    true = Wording(chosen.rewritten_en, chosen.rewritten_cn)
+    if candidate.kind is not Kind.NORMAL:
+        wrong = believed(chosen, candidate.en, candidate.cn)
+        claim = altered_claim(true, Wording(candidate.en, candidate.cn)) if true.en else ""
+        return replace(candidate, rejected=wrong, altered=claim)
+    said = altered(true) if true.en and true.cn else None
+    if said is None:
+        return candidate
+    wrong = replace(chosen, rewritten_en=said.en, rewritten_cn=said.cn)
+    return replace(candidate, rejected=wrong, altered=altered_claim(true, said))
 
 
 def believed(true: Chain, en: str, cn: str) -> Chain | None:
