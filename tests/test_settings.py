@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from resources.embedded import embedded_backends
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import ALL_STAGES, PIPELINE
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.settings import (
@@ -94,7 +94,23 @@ IDENTITY: dict[str, tuple[Any, str]] = {
     "unicedit_10m.duplicate_distance": (3, "unicedit_10m"),
     "unicbench_scores.per_image": (3, "unicbench_scores"),
     "unicbench_scores.seed": (1, "unicbench_scores"),
+    "verifier_sets.origins": (["pipeline"], "verify_sft_set"),
+    "verifier_sets.sft_kinds": (["normal"], "verify_sft_set"),
+    "verifier_sets.validation": (0.2, "verify_sft_set"),
+    "verifier_sets.test": (0.2, "verify_sft_set"),
+    "verifier_sets.held_out_wordings": (0.2, "verify_sft_set"),
+    "verifier_sets.held_out_classes": (0.2, "verify_sft_set"),
+    "verifier_sets.most_per_cell": (9, "verify_sft_set"),
+    "verifier_sets.most_over_median": (9.0, "verify_sft_set"),
+    "verifier_sets.min_confidence": (0.9, "verify_sft_set"),
+    "verifier_tests.most": (9, "qwen_verify_eval"),
+    "verifier_tests.per_photograph": (9, "qwen_verify_eval"),
+    "verifier_tests.seed": (1, "qwen_verify_eval"),
+    "verifier_tests.fitted_on": (9, "qwen_verify_eval"),
+    "verifier_tests.judged": (True, "qwen_verify_eval"),
 }
+
+CHUNKED = (*PIPELINE, "verifier_sets", "verifier_tests", "checks")
 
 RUNTIME: dict[str, Any] = {
     "lake": "elsewhere",
@@ -107,7 +123,8 @@ RUNTIME: dict[str, Any] = {
     "gpu": {"wait": 1.0, "shared": True},
     "roles": {"judge": "somebody"},
     "subject_model": "elsewhere",
-    **{f"{stage}.chunk": 77 for stage in (*PIPELINE, "checks")},
+    **{f"{stage}.chunk": 77 for stage in CHUNKED},
+    "verifier_sets.annotations": ".",
     "raw_images.max_unreadable": 0.9,
     "checks.max_reject_rate": 0.11,
     "checks.max_failure_rate": 0.011,
@@ -143,7 +160,7 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 
 
 def fingerprints(project: Project) -> dict[str, str]:
-    return {stage: project.spec(project.refs(stage)[0]).fingerprint for stage in PIPELINE}
+    return {stage: project.spec(project.refs(stage)[0]).fingerprint for stage in ALL_STAGES}
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +178,8 @@ def test_the_tables_here_name_every_field() -> None:
 def test_an_identity_field_changes_its_stage_and_none_before(project: Project, name: str) -> None:
     value, first = IDENTITY[name]
     before, after = fingerprints(project), fingerprints(reopened(project, nested(name, value)))
-    changed = [stage for stage in PIPELINE if before[stage] != after[stage]]
-    order = [stage for stage in PIPELINE if stage in changed]
+    changed = [stage for stage in ALL_STAGES if before[stage] != after[stage]]
+    order = [stage for stage in ALL_STAGES if stage in changed]
     assert first in changed
     if first != "unicbench_scores":
         assert order[0] == first
