@@ -4,92 +4,34 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backends import ScriptedVerifier, scripted_backends
-from lakes import built_home, open_scripted, reopened
+from lakes import reopened
+from measured import PREFERENCE, TESTS, evaluate, measured_home, open_measured
 from planting import plant
 
 from unicedit_assets.domain import schemas
-from unicedit_assets.domain.roles import Pixels, Verdict
 from unicedit_assets.pipeline import verifier_tests
-from unicedit_assets.pipeline.project import MAIN, Project
+from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.promoting import PromotionRefused, decide, promote
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_eval import fit_baseline
 from unicedit_assets.pipeline.verifier_figures import all_evaluated, evaluated, truths
-from unicedit_assets.pipeline.verifier_sets import PREFERENCE
 from unicedit_assets.qwen_verify.versions import Versions
-
-SMALL = {
-    "verifier_sets": {"validation": 0.0, "test": 0.5, "min_confidence": 0.0},
-    "verifier_tests": {"per_photograph": 3, "chunk": 3},
-}
-TESTS = Ref("verifier_tests", MAIN)
-
-
-class Gullible(ScriptedVerifier):
-    """Believes every instruction, so that no failure is found."""
-
-    def verify(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:
-        said = replace(super().verify(source, edited, en, cn), reason=None, is_changed=True)
-        return replace(said, differences=("x",), rewritten_en=en, rewritten_cn=cn)
-
-
-class Broken(ScriptedVerifier):
-    """Answers nothing."""
-
-    def verify(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:
-        raise RuntimeError("no answer")
-
-
-def backends() -> object:
-    return replace(
-        scripted_backends(),
-        verifiers={
-            "scripted-1": ScriptedVerifier("scripted-1"),
-            "scripted-2": ScriptedVerifier("scripted-2"),
-            "gullible-1": Gullible("gullible-1"),
-            "broken-1": Broken("broken-1"),
-        },
-    )
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with training sets and test pairs; people vouch for what the scripted lake holds."""
-    top = tmp_path_factory.getbasetemp()
-    home = Path(shutil.copytree(built_home(top / "scripted-home"), top / "measured-home"))
-    project = open_scripted(home, SMALL, backends=backends())
-    project.run(Ref(PREFERENCE, MAIN))
-
-    def vouch(rows: list[dict]) -> None:
-        for row in rows:
-            row["origin"] = "human"
-
-    plant(project, Ref(PREFERENCE, MAIN), vouch)
-    project.run(TESTS)
-    return home
 
 
 @pytest.fixture
-def project(measured: Path, tmp_path: Path) -> Project:
-    home = Path(shutil.copytree(measured, tmp_path / "home"))
-    return open_scripted(home, SMALL, backends=backends())
-
-
-def evaluate(project: Project, *names: str) -> None:
-    for name in names:
-        project.run(Ref("qwen_verify_eval", name))
+def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Project:
+    built = measured_home(tmp_path_factory.getbasetemp())
+    return open_measured(Path(shutil.copytree(built, tmp_path / "home")))
 
 
 def test_test_pairs_are_the_test_split_and_held_out_photographs(project: Project) -> None:
     rows = project.ledger.read(project.require(TESTS), schemas.ROWS).to_pylist()
     trained = project.ledger.read(
-        project.require(Ref(PREFERENCE, MAIN)), schemas.ROWS, ["key", "split"]
+        project.require(PREFERENCE), schemas.ROWS, ["key", "split"]
     ).to_pylist()
     of_set = {row["key"] for row in rows if row["test"] != "photographs"}
     assert of_set == {row["key"] for row in trained if row["split"] == "test"} != set()
@@ -101,7 +43,7 @@ def test_test_pairs_are_the_test_split_and_held_out_photographs(project: Project
 def test_what_a_verifier_believed_is_no_truth(project: Project) -> None:
     plant(
         project,
-        Ref(PREFERENCE, MAIN),
+        PREFERENCE,
         lambda rows: [row.update(origin="pipeline") for row in rows],
     )
     assert verifier_tests._chosen(project, 99) == []
@@ -131,7 +73,7 @@ def test_a_baseline_is_fitted_on_training_pairs_alone_and_says_so(project: Proje
         assert found is not None
         assert isinstance(found.fit, Mapping)
         assert found.fit == fit_baseline(project, name).to_json()
-        rows = project.ledger.read(project.require(Ref(PREFERENCE, MAIN)), schemas.ROWS, ["split"])[
+        rows = project.ledger.read(project.require(PREFERENCE), schemas.ROWS, ["split"])[
             "split"
         ].to_pylist()
         assert found.fit["pairs"] == rows.count("train")
@@ -140,7 +82,7 @@ def test_a_baseline_is_fitted_on_training_pairs_alone_and_says_so(project: Proje
     def never(rows: list[dict]) -> None:
         rows[:] = [row for row in rows if row["kind"] != "no_edit"]
 
-    plant(project, Ref(PREFERENCE, MAIN), never)
+    plant(project, PREFERENCE, never)
     with pytest.raises(RegistryError, match="baseline 'pixels' cannot be fitted"):
         fit_baseline(project, "pixels")
 
@@ -178,7 +120,7 @@ def test_an_unmeasured_registered_version_is_refused_and_another_is_told_about(
         promote(project, "scripted-2")
     evaluate(project, "scripted-1")
     assert promote(project, "scripted-2").comparisons
-    assert open_scripted(project.home).registry.promoted_verifier() == "scripted-2"
+    assert open_measured(project.home).registry.promoted_verifier() == "scripted-2"
 
 
 def test_a_worse_version_is_refused_unless_forced_with_a_reason_that_is_kept(
@@ -196,7 +138,7 @@ def test_a_worse_version_is_refused_unless_forced_with_a_reason_that_is_kept(
     assert (note["version"], note["over"], note["forced"]) == ("gullible-1", "scripted-1", True)
     assert note["reason"] == "to see what happens"
     assert "is worse than scripted-1" in str(note["obstacle"])
-    again = open_scripted(project.home, SMALL, backends=backends())
+    again = open_measured(project.home)
     assert again.registry.promoted_verifier() == "gullible-1"
     # The way back needs no force: nothing speaks against it.
     assert promote(again, "scripted-1").obstacle == ""

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from unicedit_assets.domain.unicbench import HIGHEST, METRICS
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.report import benchmark, charts
+from unicedit_assets.report import benchmark, charts, verifiers
 from unicedit_assets.report.benchmark import LANGUAGE_NAMES, Benchmark
 from unicedit_assets.report.facts import Facts, Step, collect_facts
 from unicedit_assets.report.text import visible
@@ -70,6 +70,8 @@ def render(facts: Facts, folder: Path) -> str:
         "score": score,
         "thousands": thousands,
         "figure": figure,
+        "estimate": verifiers.estimate,
+        "rate": verifiers.rate,
     }
     environment.globals |= {
         "words": stage_words,
