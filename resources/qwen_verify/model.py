@@ -34,6 +34,7 @@ from resources.qwen_verify.vision import make_fast
 class QwenVerifyModel(Qwen2_5_VLModel):
     """Qwen2.5-VL without its head; ``context`` switches c_v off where it is false."""
 
+    config_class = QwenVerifyConfig
     config: QwenVerifyConfig
 
     def __init__(self, config: QwenVerifyConfig) -> None:
@@ -74,6 +75,7 @@ class QwenVerifyModel(Qwen2_5_VLModel):
 class QwenVerifyForConditionalGeneration(Qwen2_5_VLForConditionalGeneration):
     """Qwen-Verify with its head: what is trained, saved, loaded and served."""
 
+    config_class = QwenVerifyConfig
     config: QwenVerifyConfig
 
     def __init__(self, config: QwenVerifyConfig) -> None:
