@@ -238,6 +238,11 @@ class VlmVerifier:
         )
 
 
+def trained_slots(en: str, cn: str) -> dict[str, str]:
+    """Return what fills the prompt of a model trained for this question."""
+    return {"en": quoted(en), "cn": quoted(cn)}
+
+
 def contradiction(said: Mapping[str, Any]) -> str:
     """Return how a chain contradicts itself, or nothing; a re-ask is told of it."""
     kind, changed = said["class"], said["is_changed"]
