@@ -13,6 +13,7 @@ from unicedit_assets.pipeline.project import BlockedInputError, MissingInputErro
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.sources import SourceRootError
 from unicedit_assets.qwen_verify.annotations import AnnotationError
+from unicedit_assets.qwen_verify.training import TrainingError
 from unicedit_assets.qwen_verify.versions import VersionError
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.storage.blobs import StorageError
@@ -26,6 +27,7 @@ EXPECTED = (
     SettingsError,
     SourceRootError,
     StorageError,
+    TrainingError,
     VersionError,
     WorkerDiedError,
 )

@@ -139,6 +139,7 @@ BY_BACKEND = {
     "vlms",
     "edits.faults",
     "unicbench_scores.planted_rate",
+    "training",  # through the trainings that were declared; see tests/pipeline
 }
 
 
@@ -160,7 +161,8 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 
 
 def fingerprints(project: Project) -> dict[str, str]:
-    return {stage: project.spec(project.refs(stage)[0]).fingerprint for stage in ALL_STAGES}
+    refs = {stage: project.refs(stage) for stage in ALL_STAGES}
+    return {stage: project.spec(found[0]).fingerprint for stage, found in refs.items() if found}
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +180,7 @@ def test_the_tables_here_name_every_field() -> None:
 def test_an_identity_field_changes_its_stage_and_none_before(project: Project, name: str) -> None:
     value, first = IDENTITY[name]
     before, after = fingerprints(project), fingerprints(reopened(project, nested(name, value)))
-    changed = [stage for stage in ALL_STAGES if before[stage] != after[stage]]
+    changed = [stage for stage in before if before[stage] != after[stage]]
     order = [stage for stage in ALL_STAGES if stage in changed]
     assert first in changed
     if first != "unicbench_scores":

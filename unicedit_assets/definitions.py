@@ -12,6 +12,7 @@ from unicedit_assets.checks.bridge import asset_checks
 from unicedit_assets.jobs import JOBS
 from unicedit_assets.stages.edits import edits
 from unicedit_assets.stages.instructions import instructions
+from unicedit_assets.stages.qwen_verify import qwen_verify, qwen_verify_sft
 from unicedit_assets.stages.qwen_verify_eval import qwen_verify_eval
 from unicedit_assets.stages.raw_images import raw_images
 from unicedit_assets.stages.unicbench_scores import unicbench_scores
@@ -28,6 +29,8 @@ ASSETS = {
     "unicbench_scores": unicbench_scores,
     "verify_sft_set": verify_sft_set,
     "verify_preference_set": verify_preference_set,
+    "qwen_verify_sft": qwen_verify_sft,
+    "qwen_verify": qwen_verify,
     "qwen_verify_eval": qwen_verify_eval,
 }
 

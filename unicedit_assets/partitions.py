@@ -18,6 +18,8 @@ EDITORS = dg.DynamicPartitionsDefinition(name="editors")
 MODELS = dg.DynamicPartitionsDefinition(name="models")
 # Verifier versions and baselines that can be evaluated.
 VERIFIERS = dg.DynamicPartitionsDefinition(name="verifiers")
+# Trainings of verifiers, each by the name of the version that comes out.
+TRAININGS = dg.DynamicPartitionsDefinition(name="trainings")
 VERIFIER_SETS = dg.StaticPartitionsDefinition([MAIN])
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "cn"])
 
@@ -56,6 +58,7 @@ def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
         (EDITORS, sorted(project.backends.editors)),
         (MODELS, sorted(project.backends.models)),
         (RELEASES, project.registry.releases()),
+        (TRAININGS, project.registry.trainings()),
         (VERIFIERS, [ref.partition for ref in project.refs("qwen_verify_eval")]),
     ):
         name = str(definition.name)

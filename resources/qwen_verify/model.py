@@ -67,7 +67,9 @@ class QwenVerifyModel(Qwen2_5_VLModel):
         kwargs.pop("return_dict", None)
         outputs = self.visual(seen, grid_thw=panels, return_dict=True, **kwargs)
         project = self.diff_proj if self.context and config.difference != NONE else None
-        tokens = with_context(outputs.pooler_output, grids[:held], config.difference, merge, project)
+        tokens = with_context(
+            outputs.pooler_output, grids[:held], config.difference, merge, project
+        )
         outputs.pooler_output = tuple(tokens * (len(grids) // held))
         return outputs
 
@@ -134,9 +136,7 @@ def from_qwen(folder: str | Path, difference: str, **how: Any) -> Any:
         )
     values = {key: value for key, value in found.to_dict().items() if key != "model_type"}
     config = QwenVerifyConfig(**{**values, "difference": difference})
-    return QwenVerifyForConditionalGeneration.from_pretrained(
-        folder, config=config, **_safely(how)
-    )
+    return QwenVerifyForConditionalGeneration.from_pretrained(folder, config=config, **_safely(how))
 
 
 def _safely(how: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ GRAPH = {
     "unicbench_scores": ([], "language|model"),
     "verify_sft_set": (["verified_edits"], ""),
     "verify_preference_set": (["verified_edits"], ""),
+    "qwen_verify_sft": (["verify_sft_set"], "trainings"),
+    "qwen_verify": (["qwen_verify_sft", "verify_preference_set"], "trainings"),
     "qwen_verify_eval": (["verify_preference_set"], "verifiers"),
 }
 

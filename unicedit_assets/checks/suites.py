@@ -15,6 +15,7 @@ from unicedit_assets.checks.gx import Rule, rule
 from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED
 from unicedit_assets.qwen_verify.splitting import Split
 from unicedit_assets.settings import Settings
 
@@ -151,6 +152,13 @@ def _answers(settings: Settings) -> list[Rule]:
     ]
 
 
+def _curve(settings: Settings) -> list[Rule]:
+    return [
+        *_present("step", "elapsed", "figure", "value"),
+        *_true("is_finite", "version_is_whole"),
+    ]
+
+
 def _set_balance(settings: Settings) -> list[Rule]:
     return [_within("spread", 1.0, settings.checks.quota_factor)]
 
@@ -192,6 +200,15 @@ _SOUND: tuple[
         "As for supervised rows, and a rejected chain that differs.",
         verifier_frames.preference_set,
         _preference,
+    ),
+    *(
+        (
+            stage,
+            "The curve has points, all of them numbers, and the version is as it was registered.",
+            verifier_frames.curve,
+            _curve,
+        )
+        for stage in (SUPERVISED, PREFERRED)
     ),
     (
         QwenVerifyEval.name,

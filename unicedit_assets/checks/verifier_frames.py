@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from unicedit_assets.pipeline.verifier_tests import VerifierTests
 from unicedit_assets.qwen_verify.balance import Cell, spread
 from unicedit_assets.qwen_verify.chain import CLASS_OF
 from unicedit_assets.qwen_verify.splitting import Split, leaks
+from unicedit_assets.qwen_verify.versions import VersionError, Versions
 from unicedit_assets.synthetic.pair import Kind
 from unicedit_assets.vlm.parsing import ParseError, parse_reply
 from unicedit_assets.vlm.verifier import SCHEMA, contradiction
@@ -93,6 +95,24 @@ def balance(project: Project, manifest: Manifest) -> pd.DataFrame:
             for name in splits
         ]
     )
+
+
+def curve(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Training curves, and whether every file of the version is what was registered."""
+    frame: pd.DataFrame = project.ledger.read(manifest, schemas.ROWS).to_pandas()
+    frame["is_finite"] = [math.isfinite(value) for value in frame["value"]]
+    frame["version_is_whole"] = _is_whole(project, manifest)
+    return frame
+
+
+def _is_whole(project: Project, manifest: Manifest) -> bool:
+    versions = Versions(project.ledger.store)
+    try:
+        version = versions.require(str(manifest.extra["version"]))
+        versions.verify(version)
+    except VersionError:
+        return False
+    return version.sha256 == manifest.extra["sha256"]
 
 
 def answers(project: Project, manifest: Manifest) -> pd.DataFrame:

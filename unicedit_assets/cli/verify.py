@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from unicedit_assets.published.verification import VerifySummary
+from unicedit_assets.qwen_verify.training import Method
 from unicedit_assets.settings import HOME_VARIABLE
 
 app = typer.Typer(
@@ -99,6 +100,52 @@ def _show(summary: VerifySummary) -> None:
     if summary.resumed:
         console.print(f"{summary.resumed} rows had a verdict already")
     console.print(f"verdicts: {summary.output}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def train(
+    version: Annotated[str, typer.Argument(help="Name of the version that comes out.")],
+    base: Annotated[
+        str, typer.Option(help="Folder with weights of a Qwen2.5-VL, or of a Qwen-Verify.")
+    ] = "",
+    small: Annotated[
+        bool, typer.Option("--small", help="A few million parameters from scratch, on a CPU.")
+    ] = False,
+    method: Annotated[
+        Method, typer.Option(help="Last stage: sft alone, or dpo or d2po after it.")
+    ] = Method.D2PO,
+    lora_rank: Annotated[
+        int | None, typer.Option(min=0, help="Rank of LoRA adapters; 0 trains all weights.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Most minutes a stage; 0: no bound.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over each set.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other training setting, as sft.batch=8 (repeatable)."),
+    ] = None,
+    home: HomeOption = _HOME,
+) -> None:
+    """Train a verifier from this project's training sets, and register it.
+
+    Makes what is missing first: the training sets, then the supervised version (VERSION-sft), then
+    the preference stage. A call that was cut off goes on at its last checkpoint: type it again.
+    Settings come from `[training]` of unicedit.toml; options override them for this version.
+    """
+    from unicedit_assets.cli.home import enter, instance
+    from unicedit_assets.cli.training import Options, train_version
+
+    options = Options(
+        base=base,
+        small=small,
+        method=method,
+        lora_rank=lora_rank,
+        minutes=minutes,
+        epochs=epochs,
+        changes=tuple(change or ()),
+    )
+    train_version(enter(home), instance(), version, options, console)
 
 
 @app.command(name="list")

@@ -119,6 +119,8 @@ STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
         "verify_sft_set": _SET_REASONS,
         "verify_preference_set": _SET_REASONS,
         "verifier_tests": frozenset({Reason.UNUSABLE}),
+        "qwen_verify_sft": frozenset(),
+        "qwen_verify": frozenset(),
         "qwen_verify_eval": frozenset({Reason.VERIFIER_FAILED}),
     }
 )

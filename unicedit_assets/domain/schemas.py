@@ -199,6 +199,9 @@ VERIFY_PREFERENCE = pa.schema(
     [*VERIFY_SFT, *pa.schema({"chosen": _text, "rejected": _text, "altered": _text})]
 )
 
+# One figure of one step of a training.
+TRAINING_CURVE = pa.schema({"step": _int, "elapsed": _float, "figure": _text, "value": _float})
+
 # The frozen pairs that verifiers are measured on; ``true_*`` is what no verifier may see.
 VERIFIER_TESTS = pa.schema(
     {

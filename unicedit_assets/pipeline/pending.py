@@ -23,9 +23,13 @@ PIPELINE = (
 TRAINING = (
     "verify_sft_set",
     "verify_preference_set",
+    "qwen_verify_sft",
+    "qwen_verify",
     "qwen_verify_eval",
 )
 ALL_STAGES = (*PIPELINE, *TRAINING)
+# A training cannot be made again as it was; its weights are looked after by their version.
+REPAIRABLE = tuple(each for each in ALL_STAGES if each not in ("qwen_verify_sft", "qwen_verify"))
 
 
 class State(StrEnum):

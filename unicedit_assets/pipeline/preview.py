@@ -11,11 +11,18 @@ from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
+from unicedit_assets.pipeline.verifier_figures import marks_of
+from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, curves_of
+from unicedit_assets.qwen_verify.figures import figures_of
+from unicedit_assets.qwen_verify.plots import curves_png, data_uri, reliability_png
 from unicedit_assets.storage.manifests import Manifest
 
 # Previews live in Dagster's event log, so they stay tiny.
 _PAIRS = 4
 _SIDE = 160
+_LONGEST = 300
 
 
 def preview(project: Project, manifest: Manifest) -> str:
@@ -95,9 +102,44 @@ def _pairs(project: Project, manifest: Manifest, edits: Manifest, texts: list[st
     )
 
 
+def _training_set(project: Project, manifest: Manifest) -> str:
+    columns = ["split", "kind", "prompt_en", "target", "images.list.element.bytes"]
+    shown: list[list[str]] = []
+    for batch in project.ledger.iter_batches(manifest, ROWS, columns, 1):
+        row = batch.to_pylist()[0]
+        pictures = [_picture(picture["bytes"]) for picture in row["images"]]
+        target = str(row["target"])[:_LONGEST]
+        texts = [_cell(text) for text in (row["split"], row["kind"], row["prompt_en"], target)]
+        shown.append([*pictures, *texts])
+        if len(shown) == _PAIRS:
+            break
+    return _table(["source", "edited", "split", "kind", "instruction", "target"], shown)
+
+
+def _curves(project: Project, manifest: Manifest) -> str:
+    curves = curves_of(project.ledger.read(manifest, ROWS).to_pylist())
+    return f"![training curves]({data_uri(curves_png(curves))})"
+
+
+def _evaluation(project: Project, manifest: Manifest) -> str:
+    whole = figures_of(marks_of(project, manifest))
+    rows = [
+        [_cell(kind), f"{group.score.value:.2f}", f"{group.score.low:.2f}-{group.score.high:.2f}"]
+        for kind, group in whole.kinds.items()
+    ]
+    shown = _table(["kind", "score 0-10", "95 %"], rows)
+    if whole.calibration is None:
+        return shown
+    plot = reliability_png(manifest.partition, whole.calibration)
+    return f"{shown}\n\n![reliability]({data_uri(plot)})"
+
+
 _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     "raw_images": _photographs,
     "instructions": _instructions,
     "edits": _edits,
     "verified_edits": _verified,
+    **dict.fromkeys((SFT, PREFERENCE), _training_set),
+    **dict.fromkeys((SUPERVISED, PREFERRED), _curves),
+    QwenVerifyEval.name: _evaluation,
 }

@@ -17,6 +17,7 @@ from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
 from unicedit_assets.pipeline.engine import Engine, ModelEngine, ThreadEngine
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref, Stage
+from unicedit_assets.qwen_verify.training import VerifierTrainer
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.ledger import Committed, Ledger, PartitionSpec
 from unicedit_assets.storage.manifests import Manifest, folder_of
@@ -56,6 +57,7 @@ class Backends:
         subtasks: the subtasks that the editors can do.
         gates: what a photograph must pass beside the decoder's rules.
         check_together: raises when this process cannot hold the models of some backends at once.
+        trainer: who trains verifiers; None where nobody can.
     """
 
     instructor: Instructor
@@ -66,6 +68,7 @@ class Backends:
     subtasks: tuple[str, ...]
     gates: tuple[Gate, ...] = ()
     check_together: Callable[..., None] = _fits
+    trainer: VerifierTrainer | None = None
 
 
 @dataclass(frozen=True)
@@ -211,5 +214,7 @@ class Project:
             "unicbench_scores": lambda: [f"{m}/{lang}" for m in models for lang in ("en", "cn")],
             "synthetic_pairs": list,
             **dict.fromkeys(("verify_sft_set", "verify_preference_set"), lambda: [MAIN]),
+            "qwen_verify_sft": registry.trainings,
+            "qwen_verify": registry.preferred_trainings,
             "qwen_verify_eval": lambda: [*BASELINES, *sorted(backends.verifiers)],
         }

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from unicedit_assets.domain.identity import Json, canonical, digest
 from unicedit_assets.domain.names import RULE, is_name
 from unicedit_assets.domain.sources import SourceEntry
+from unicedit_assets.qwen_verify.training import Declared, Method, sft_name
 from unicedit_assets.storage.blobs import BlobStore
 from unicedit_assets.storage.concurrent import in_parallel
 
@@ -24,6 +25,7 @@ _FINGERPRINTS = "registry/fingerprints"
 _RELEASES = "registry/releases"
 _BENCHMARK = "registry/benchmark.json"
 _PROMOTED = "registry/promoted-verifier.json"
+_TRAININGS = "registry/trainings"
 _PROMOTIONS = "registry/promotions"
 _GATHERED = "registry/gathered.json"
 # Never more than a quarter is held out: a tiny source must still make a data set.
@@ -282,6 +284,49 @@ class Registry:
         if not is_name(name):
             raise RegistryError(f"a release name is {RULE}, not {name!r}")
         self._store.put_new(f"{_RELEASES}/{name}.json", canonical({"name": name}))
+
+    def trainings(self) -> list[str]:
+        """Return the names of all declared trainings of verifiers."""
+        return [
+            key.removeprefix(f"{_TRAININGS}/").removesuffix(".json")
+            for key in self._store.keys(_TRAININGS)
+        ]
+
+    def preferred_trainings(self) -> list[str]:
+        """Return the names of those that have a preference stage."""
+        names = self.trainings()
+        return [name for name in names if self.training(name).method is not Method.SFT]
+
+    def training(self, name: str) -> Declared:
+        """Return a declared training.
+
+        Raises:
+            RegistryError: none of that name has been declared.
+        """
+        key = f"{_TRAININGS}/{name}.json"
+        if not is_name(name) or not self._store.exists(key):
+            known = ", ".join(self.trainings()) or "none"
+            raise RegistryError(
+                f"no training {name!r} has been declared (`unicedit verify train`); there are: "
+                f"{known}"
+            )
+        return Declared.from_json(json.loads(self._store.read(key)))
+
+    def declare_training(self, declared: Declared) -> None:
+        """Declare a training; declaring the same again changes nothing.
+
+        Raises:
+            RegistryError: the name is none, or another training has it.
+        """
+        if not is_name(declared.name) or not is_name(sft_name(declared.name)):
+            raise RegistryError(f"a verifier version's name is {RULE}, not {declared.name!r}")
+        key = f"{_TRAININGS}/{declared.name}.json"
+        self._store.put_new(key, canonical(declared.to_json()))
+        if self.training(declared.name) != declared:
+            raise RegistryError(
+                f"a training {declared.name!r} was declared with other options; versions never "
+                "change: choose another name"
+            )
 
     def promoted_verifier(self) -> str | None:
         """Return the promoted verifier version, or None when the settings decide."""

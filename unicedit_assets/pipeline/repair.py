@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from unicedit_assets.pipeline.pending import ALL_STAGES
+from unicedit_assets.pipeline.pending import REPAIRABLE
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.release import Release, release_folder
 from unicedit_assets.pipeline.stage import Ref
@@ -30,7 +30,7 @@ class Examined(NamedTuple):
 
 def partitions(project: Project) -> list[Ref]:
     """Return every partition that may be there under the present settings."""
-    refs = [ref for stage in ALL_STAGES for ref in project.refs(stage)]
+    refs = [ref for stage in REPAIRABLE for ref in project.refs(stage)]
     return [*refs, Ref(UnicBenchSamples.name, BENCHMARK), Ref(VerifierTests.name, MAIN)]
 
 

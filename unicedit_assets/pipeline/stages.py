@@ -16,6 +16,7 @@ from unicedit_assets.pipeline.verified_edits import VerifiedEdits
 from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT, VerifierSet
 from unicedit_assets.pipeline.verifier_tests import VerifierTests
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, TrainingStage
 from unicedit_assets.qwen_verify.chat import with_features
 
 _ALL: tuple[Stage, ...] = (
@@ -29,6 +30,8 @@ _ALL: tuple[Stage, ...] = (
     VerifierSet(SFT, with_features(schemas.VERIFY_SFT)),
     VerifierSet(PREFERENCE, with_features(schemas.VERIFY_PREFERENCE)),
     VerifierTests(),
+    TrainingStage(SUPERVISED),
+    TrainingStage(PREFERRED),
     QwenVerifyEval(),
 )
 

@@ -98,7 +98,8 @@ class Versions:
     def names(self) -> list[str]:
         """Return the names of all versions."""
         keys = (PurePosixPath(key) for key in self._store.keys(_TOP))
-        return [key.parts[1] for key in keys if len(key.parts) == 3 and key.name == "version.json"]
+        found = (k.parts[1] for k in keys if len(k.parts) == 3 and k.name == "version.json")
+        return sorted(found)
 
     def find(self, name: str) -> Version | None:
         """Return a version, or None where there is none of that name."""
@@ -139,9 +140,10 @@ class Versions:
             VersionError: the name is taken by something else, or the folder is no such folder.
             StorageError: the store cannot be written to.
         """
+        checked_name(name)
         found = dict(_files_of(folder))
         version = Version(
-            name=checked_name(name),
+            name=name,
             method=method,
             files=found,
             training=json.loads(canonical(dict(training))),

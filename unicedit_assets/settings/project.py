@@ -28,6 +28,7 @@ from unicedit_assets.settings.stages import (
     VerifierSetsSettings,
     VerifierTestsSettings,
 )
+from unicedit_assets.settings.training import TrainingSettings
 from unicedit_assets.settings.vlms import VlmModel
 
 HOME_VARIABLE = "UNICEDIT_HOME"
@@ -80,6 +81,9 @@ class Settings(BaseModel):
     unicbench_scores: UnicBenchSettings = UnicBenchSettings()
     verifier_sets: VerifierSetsSettings = VerifierSetsSettings()
     verifier_tests: VerifierTestsSettings = VerifierTestsSettings()
+    training: TrainingSettings = identity(
+        TrainingSettings(), "How `unicedit verify train` trains; see `unicedit settings training`."
+    )
     checks: CheckSettings = CheckSettings()
 
     @classmethod
