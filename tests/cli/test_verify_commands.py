@@ -125,6 +125,6 @@ def test_a_mistake_is_answered_with_one_sentence(
     assert sentence in refused("verify", *arguments)
 
 
-@pytest.mark.parametrize("command", "triplets train list show add eval promote".split())
+@pytest.mark.parametrize("command", ["triplets", "train", "list", "show", "add", "eval", "promote"])
 def test_help_teaches(command: str) -> None:
     assert len(told("verify", command, "--help")) > 150
