@@ -197,7 +197,12 @@ def _write(shaded: Floats, text: str, box: tuple[float, float, float, float], da
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, 1.0, 2)
     scale = min(room[0] / width, room[1] / height)
     width, height = round(width * scale), round(height * scale)
-    at = (round((box[0] + box[2]) / 2 * wide - width / 2), round((box[1] + box[3]) / 2 * tall + height / 2))
-    ink = (25.0, 25.0, 30.0) if dark else (250.0, 250.0, 245.0)
+    middle = (box[0] + box[2]) / 2 * wide, (box[1] + box[3]) / 2 * tall
+    at = (round(middle[0] - width / 2), round(middle[1] + height / 2))
+    ink = np.float32(25 if dark else 250)
     thick = max(round(scale * 2.4), 1)
-    cv2.putText(shaded, text, at, cv2.FONT_HERSHEY_DUPLEX, scale, ink, thick, cv2.LINE_AA)
+    drawn = np.zeros((tall, wide), np.uint8)
+    cv2.putText(drawn, text, at, cv2.FONT_HERSHEY_DUPLEX, scale, 255, thick, cv2.LINE_AA)
+    share = (drawn / np.float32(255))[..., None]
+    shaded *= 1 - share
+    shaded += ink * share
