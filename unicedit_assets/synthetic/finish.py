@@ -91,11 +91,11 @@ def stylise(image: Floats, name: str) -> Floats:
         return np.repeat(drawn[..., None], 3, axis=2).astype(np.float32)
     if name == "pixel art":
         small = cv2.resize(picture, (width * 42 // side, height * 42 // side), interpolation=cv2.INTER_AREA)
-        small = (small // 36) * 36 + 18
+        small = np.minimum(small.astype(np.int32) // 36 * 36 + 18, 255).astype(np.uint8)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.float32)
     if name == "cartoon":
         smooth = cv2.medianBlur(picture, 7)
-        flat = np.minimum((smooth // 56) * 56 + 40, 255).astype(np.float32)
+        flat = np.minimum(smooth.astype(np.float32) // 56 * 56 + 40, 255)
         grey = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
         edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 26
         flat[edges] = 18
@@ -123,7 +123,7 @@ def _oil(picture: np.ndarray, side: int) -> Floats:
     kernel = np.eye(9, dtype=np.float32) / 9
     grain = cv2.filter2D(grain, -1, kernel) * 3
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    reach = side / 70
+    reach = side / 130
     smeared = cv2.remap(cv2.medianBlur(picture, 5), x + grain * reach, y - grain * reach, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     rich = smeared.astype(np.float32) + 9 * grain[..., None]
     grey = (rich @ _GREY)[..., None]

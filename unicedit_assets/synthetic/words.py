@@ -92,6 +92,15 @@ POSES: Mapping[str, str] = {
     "sitting": "坐下",
     "raising both arms": "举起双臂",
     "lying down": "躺下",
+    "upside down": "上下颠倒",
+    "lying on its side": "侧倒",
+    "tilted": "倾斜",
+}
+EFFECTS: Mapping[str, str] = {
+    "knocked over": "被碰倒",
+    "switched on": "被打开",
+    "blown away": "被风吹走",
+    "turned upside down": "被倒过来",
 }
 EXPRESSIONS: Mapping[str, str] = {
     "smiling": "微笑",
@@ -110,6 +119,8 @@ DIRECTIONS: Mapping[str, str] = {
     "left": "左侧",
     "right": "右侧",
     "centre": "中间",
+    "the left": "左侧",
+    "the right": "右侧",
     "above": "上方",
     "larger": "更大",
     "smaller": "更小",
@@ -192,7 +203,7 @@ def chinese(term: str) -> str:
     Raises:
         KeyError: the term is not of the vocabulary.
     """
-    for table in (BACKDROPS, STYLES, TONES, POSES, EXPRESSIONS, EVENTS, OTHER):
+    for table in (BACKDROPS, STYLES, TONES, POSES, EFFECTS, EXPRESSIONS, EVENTS, OTHER):
         if term in table:
             return table[term]
     if term in DIRECTIONS:
