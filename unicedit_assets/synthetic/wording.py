@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
+from unicedit_assets.prompts import load_prompt
 from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.pair import Wording
 
-_FIELD = re.compile(r"\{(?:(a|many|one):)?(\w+)\}")
+_FIELD = re.compile(r"\{(?:(a|many|one|measure):)?(\w+)\}")
 
 
 @cache
 def templates() -> Mapping[str, Any]:
     """Return the wordings of every operation, as ``prompts/synthetic.yaml`` has them."""
-    text = files("unicedit_assets.prompts").joinpath("synthetic.yaml").read_text("utf-8")
-    return MappingProxyType(yaml.safe_load(text)["operations"])
+    return MappingProxyType(load_prompt("synthetic.yaml").data["operations"])
 
 
 def held_out(operation: str) -> str:
@@ -47,7 +44,9 @@ def _english(template: str, slots: Mapping[str, str]) -> str:
 def _chinese(template: str, slots: Mapping[str, str]) -> str:
     def fill(match: re.Match[str]) -> str:
         form, name = match.groups()
-        return words.measured(slots[name], 1) if form == "one" else words.chinese(slots[name])
+        if form == "one":
+            return words.measured(slots[name])
+        return words.measure(slots[name]) if form == "measure" else words.chinese(slots[name])
 
     return _FIELD.sub(fill, template)
 

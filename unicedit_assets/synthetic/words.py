@@ -170,11 +170,14 @@ def singular(phrase: str) -> str:
     return " ".join([*before, back.get(noun, noun.removesuffix("s"))]) + joint + tail
 
 
-def measured(phrase: str, number: int) -> str:
-    """Return the Chinese for so many of an object: 3 个红色的球."""
-    noun = phrase.partition(" in ")[0].split(" ")[-1]
-    count = "一" if number == 1 else str(number)
-    return f"{count}{CLASSES[noun][1]}{chinese(phrase)}"
+def measure(phrase: str) -> str:
+    """Return the Chinese for one of an object, without the object: 一个."""
+    return f"一{CLASSES[phrase.partition(' in ')[0].split(' ')[-1]][1]}"
+
+
+def measured(phrase: str) -> str:
+    """Return the Chinese for one object: 一个红色的球."""
+    return measure(phrase) + chinese(phrase)
 
 
 def _word(word: str) -> str:
