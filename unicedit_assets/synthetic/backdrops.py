@@ -57,19 +57,30 @@ def _room(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> N
     if simple:
         return
     for x in np.linspace(-0.6, 1.6, 12):
-        ends = [(x * image.shape[1], image.shape[0]), ((0.5 + (x - 0.5) * 0.55) * image.shape[1], 0.61 * image.shape[0])]
+        ends = [
+            (x * image.shape[1], image.shape[0]),
+            ((0.5 + (x - 0.5) * 0.55) * image.shape[1], 0.61 * image.shape[0]),
+        ]
         start, end = (tuple(round(v * 16) for v in point) for point in ends)
         cv2.line(image, start, end, (132, 98, 64), 1, cv2.LINE_AA, 4)
     _polygon(image, (244, 242, 236), (0, 0.585), (1, 0.585), (1, 0.61), (0, 0.61))
     left = rng.uniform(0.08, 0.62)
-    _polygon(image, (250, 248, 244), (left, 0.07), (left + 0.28, 0.07), (left + 0.28, 0.4), (left, 0.4))
+    _polygon(
+        image, (250, 248, 244), (left, 0.07), (left + 0.28, 0.07), (left + 0.28, 0.4), (left, 0.4)
+    )
     for i in range(2):
         x = left + 0.015 + i * 0.13
         _polygon(image, (178, 214, 238), (x, 0.09), (x + 0.12, 0.09), (x + 0.12, 0.38), (x, 0.38))
 
 
 def _field(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> None:
-    _bands(image, (0, (120, 178, 232)), (0.5, (208, 230, 244)), (0.501, (112, 168, 78)), (1, (70, 124, 50)))
+    _bands(
+        image,
+        (0, (120, 178, 232)),
+        (0.5, (208, 230, 244)),
+        (0.501, (112, 168, 78)),
+        (1, (70, 124, 50)),
+    )
     if simple:
         return
     _clouds(image, rng, 0.3)
@@ -87,7 +98,12 @@ def _beach(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> 
     _bands(
         image,
         *((0, (96, 170, 234)), (0.4, (206, 232, 246)), (0.401, (38, 112, 168))),
-        *((0.6, (90, 186, 200)), (0.615, (236, 240, 232)), (0.63, (236, 214, 164)), (1, (214, 184, 128))),
+        *(
+            (0.6, (90, 186, 200)),
+            (0.615, (236, 240, 232)),
+            (0.63, (236, 214, 164)),
+            (1, (214, 184, 128)),
+        ),
     )
     if simple:
         return
@@ -99,7 +115,15 @@ def _beach(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> 
 
 
 def _street(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> None:
-    _bands(image, (0, (150, 190, 226)), (0.55, (214, 226, 234)), (0.551, (168, 166, 160)), (0.64, (168, 166, 160)), (0.641, (92, 94, 98)), (1, (72, 74, 78)))
+    _bands(
+        image,
+        (0, (150, 190, 226)),
+        (0.55, (214, 226, 234)),
+        (0.551, (168, 166, 160)),
+        (0.64, (168, 166, 160)),
+        (0.641, (92, 94, 98)),
+        (1, (72, 74, 78)),
+    )
     x = -0.05
     while x < 1.0:
         wide, top = rng.uniform(0.16, 0.3), rng.uniform(0.08, 0.32)
@@ -108,14 +132,34 @@ def _street(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) ->
         _polygon(image, wall, (x, top), (x + wide, top), (x + wide, 0.555), (x, 0.555))
         for row in () if simple else np.arange(top + 0.04, 0.5, 0.1):
             for column in np.arange(x + 0.03, x + wide - 0.05, 0.07):
-                _polygon(image, (66, 84, 106), (column, row), (column + 0.04, row), (column + 0.04, row + 0.055), (column, row + 0.055))
+                _polygon(
+                    image,
+                    (66, 84, 106),
+                    (column, row),
+                    (column + 0.04, row),
+                    (column + 0.04, row + 0.055),
+                    (column, row + 0.055),
+                )
         x += wide
     for left in np.arange(0.02, 1, 0.24):
-        _polygon(image, (226, 220, 190), (left, 0.81), (left + 0.13, 0.81), (left + 0.13, 0.83), (left, 0.83))
+        _polygon(
+            image,
+            (226, 220, 190),
+            (left, 0.81),
+            (left + 0.13, 0.81),
+            (left + 0.13, 0.83),
+            (left, 0.83),
+        )
 
 
 def _desert(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> None:
-    _bands(image, (0, (106, 166, 214)), (0.5, (244, 224, 186)), (0.501, (226, 172, 96)), (1, (196, 132, 66)))
+    _bands(
+        image,
+        (0, (106, 166, 214)),
+        (0.5, (244, 224, 186)),
+        (0.501, (226, 172, 96)),
+        (1, (196, 132, 66)),
+    )
     if simple:
         return
     _disc(image, (255, 244, 200), rng.uniform(0.1, 0.9), 0.15, 0.05)
@@ -123,28 +167,64 @@ def _desert(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) ->
     x = rng.uniform(0.05, 0.9)
     green = (84, 124, 72)
     _polygon(image, green, (x, 0.38), (x + 0.025, 0.38), (x + 0.025, 0.58), (x, 0.58))
-    _polygon(image, green, (x - 0.035, 0.42), (x - 0.015, 0.42), (x - 0.015, 0.47), (x, 0.47), (x, 0.495), (x - 0.035, 0.495))
+    _polygon(
+        image,
+        green,
+        (x - 0.035, 0.42),
+        (x - 0.015, 0.42),
+        (x - 0.015, 0.47),
+        (x, 0.47),
+        (x, 0.495),
+        (x - 0.035, 0.495),
+    )
 
 
 def _snowfield(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> None:
-    _bands(image, (0, (150, 178, 206)), (0.5, (222, 230, 238)), (0.501, (240, 244, 250)), (1, (204, 218, 236)))
+    _bands(
+        image,
+        (0, (150, 178, 206)),
+        (0.5, (222, 230, 238)),
+        (0.501, (240, 244, 250)),
+        (1, (204, 218, 236)),
+    )
     if simple:
         return
     for x in rng.uniform(0, 0.9, 3):
         tall, wide = rng.uniform(0.14, 0.26), rng.uniform(0.16, 0.26)
         _polygon(image, (120, 138, 162), (x - wide, 0.51), (x, 0.51 - tall), (x + wide, 0.51))
-        _polygon(image, (246, 248, 252), (x - wide * 0.3, 0.51 - tall * 0.7), (x, 0.51 - tall), (x + wide * 0.3, 0.51 - tall * 0.7))
+        _polygon(
+            image,
+            (246, 248, 252),
+            (x - wide * 0.3, 0.51 - tall * 0.7),
+            (x, 0.51 - tall),
+            (x + wide * 0.3, 0.51 - tall * 0.7),
+        )
 
 
 def _forest(image: NDArray[np.uint8], rng: np.random.Generator, simple: bool) -> None:
-    _bands(image, (0, (92, 140, 96)), (0.55, (176, 204, 150)), (0.56, (92, 112, 58)), (1, (70, 84, 44)))
+    _bands(
+        image, (0, (92, 140, 96)), (0.55, (176, 204, 150)), (0.56, (92, 112, 58)), (1, (70, 84, 44))
+    )
     for x in () if simple else np.sort(rng.uniform(0, 1, 14)):
         wide = rng.uniform(0.012, 0.028)
         shade = int(rng.integers(0, 30))
-        _polygon(image, (66 + shade, 50 + shade, 36 + shade), (x - wide, 0.6), (x - wide * 0.7, 0), (x + wide * 0.7, 0), (x + wide, 0.6))
+        _polygon(
+            image,
+            (66 + shade, 50 + shade, 36 + shade),
+            (x - wide, 0.6),
+            (x - wide * 0.7, 0),
+            (x + wide * 0.7, 0),
+            (x + wide, 0.6),
+        )
     for x in np.linspace(0, 1, 7 if simple else 13):
         shade = int(rng.integers(-14, 14))
-        _disc(image, (44 + shade, 96 + shade, 48 + shade), x, rng.uniform(0, 0.06), rng.uniform(0.08, 0.13))
+        _disc(
+            image,
+            (44 + shade, 96 + shade, 48 + shade),
+            x,
+            rng.uniform(0, 0.06),
+            rng.uniform(0.08, 0.13),
+        )
     if not simple:
         _tufts(image, rng, (52, 74, 34), 60)
 

@@ -33,7 +33,18 @@ _SWALLOWED = {
     "studio": ("white", "grey"),
 }
 # What can be told apart when it stands on its head or lies.
-UPRIGHT = ("cup", "bottle", "lamp", "chair", "house", "tree", "mushroom", "umbrella", "cat", "flower")
+UPRIGHT = (
+    "cup",
+    "bottle",
+    "lamp",
+    "chair",
+    "house",
+    "tree",
+    "mushroom",
+    "umbrella",
+    "cat",
+    "flower",
+)
 _SEPARATE = ("sign", "person")
 
 
@@ -106,9 +117,7 @@ class Draw:
         least = max(least, 2 if self.crowded else 1)
         return max(least, self.number(1, 3) if self.plain else self.number(2, 4))
 
-    def scene(
-        self, least: int = 1, first: Sequence[str] = (), within: Sequence[str] = ()
-    ) -> Scene:
+    def scene(self, least: int = 1, first: Sequence[str] = (), within: Sequence[str] = ()) -> Scene:
         """Compose a scene of distinct objects.
 
         Args:
@@ -147,7 +156,9 @@ class Draw:
             return replace(item, texture=self.pick(tuple(words.TEXTURES)))
         return item
 
-    def arrange(self, items: Sequence[Item], foot: tuple[float, float] = (0.7, 0.95)) -> tuple[Item, ...]:
+    def arrange(
+        self, items: Sequence[Item], foot: tuple[float, float] = (0.7, 0.95)
+    ) -> tuple[Item, ...]:
         """Give items sizes and places side by side, in random order."""
         order = self.rng.permutation(len(items))
         sized = [self._sized(item, len(items)) for item in items]
@@ -169,7 +180,9 @@ class Draw:
     def _sized(self, item: Item, number: int) -> Item:
         aspect = shape_of(item).aspect
         if item.name == "person":
-            return replace(item, size=self.between(0.55, 0.72) if number < 4 else self.between(0.5, 0.6))
+            return replace(
+                item, size=self.between(0.55, 0.72) if number < 4 else self.between(0.5, 0.6)
+            )
         if self.plain:
             least = max(0.26, 0.26 / aspect)
             return replace(item, size=least * self.between(1.0, 1.3 if number < 3 else 1.1))

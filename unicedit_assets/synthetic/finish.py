@@ -22,7 +22,9 @@ def event(image: Floats, name: str, look: int) -> Floats:
         return image * np.array([0.28, 0.32, 0.5], np.float32) + np.array([2, 4, 16], np.float32)
     if name == "the sun sets":
         fall = np.linspace(1, 0.4, height, dtype=np.float32)[:, None, None]
-        return image * np.array([0.86, 0.6, 0.5], np.float32) + fall * np.array([70, 34, 6], np.float32)
+        return image * np.array([0.86, 0.6, 0.5], np.float32) + fall * np.array(
+            [70, 34, 6], np.float32
+        )
     if name == "fog rolls in":
         veil = np.linspace(0.78, 0.5, height, dtype=np.float32)[:, None, None]
         return image * (1 - veil) + veil * np.float32(214)
@@ -51,7 +53,9 @@ def camera_warp(image: Floats, camera: Camera) -> Floats:
     corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
     near, pinch = 0.35 * far, 0.5 * far
     if camera.side == "left":
-        seen = np.array([[0, 0], [w * (1 - near), h * pinch], [w * (1 - near), h * (1 - pinch)], [0, h]])
+        seen = np.array(
+            [[0, 0], [w * (1 - near), h * pinch], [w * (1 - near), h * (1 - pinch)], [0, h]]
+        )
     elif camera.side == "right":
         seen = np.array([[w * near, h * pinch], [w, 0], [w, h], [w * near, h * (1 - pinch)]])
     else:
@@ -90,9 +94,13 @@ def stylise(image: Floats, name: str) -> Floats:
         drawn = cv2.divide(grey, 255 - soft, scale=250)
         return np.repeat(drawn[..., None], 3, axis=2).astype(np.float32)
     if name == "pixel art":
-        small = cv2.resize(picture, (width * 42 // side, height * 42 // side), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            picture, (width * 42 // side, height * 42 // side), interpolation=cv2.INTER_AREA
+        )
         small = np.minimum(small.astype(np.int32) // 36 * 36 + 18, 255).astype(np.uint8)
-        return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.float32)
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST).astype(
+            np.float32
+        )
     if name == "cartoon":
         smooth = cv2.medianBlur(picture, 7)
         flat = np.minimum(smooth.astype(np.float32) // 56 * 56 + 40, 255)
@@ -107,7 +115,9 @@ def stylise(image: Floats, name: str) -> Floats:
 
 def _mosaic(picture: np.ndarray, step: int) -> Floats:
     height, width = picture.shape[:2]
-    small = cv2.resize(picture, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        picture, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA
+    )
     tiles = np.repeat(np.repeat(small, step, 0), step, 1)[:height, :width].astype(np.float32)
     rows, columns = np.arange(height) % step == 0, np.arange(width) % step == 0
     tiles[rows] = 226
@@ -124,7 +134,13 @@ def _oil(picture: np.ndarray, side: int) -> Floats:
     grain = cv2.filter2D(grain, -1, kernel) * 3
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     reach = side / 130
-    smeared = cv2.remap(cv2.medianBlur(picture, 5), x + grain * reach, y - grain * reach, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    smeared = cv2.remap(
+        cv2.medianBlur(picture, 5),
+        x + grain * reach,
+        y - grain * reach,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
     rich = smeared.astype(np.float32) + 9 * grain[..., None]
     grey = (rich @ _GREY)[..., None]
     return np.asarray(grey + 1.25 * (rich - grey), np.float32)

@@ -64,17 +64,17 @@ def substitute(draw: Draw) -> Edit:
     index = draw.number(0, len(before.items) - 1)
     item, name = before.items[index], refer(before, index)
     there = {other.name for other in before.items}
-    classes = without(draw.classes, *there)
+    classes = without(draw.classes, *there) or without(tuple(words.CLASSES)[:6], *there)
     other = draw.pick(classes)
     colour = draw.colour(before.backdrop)
     after = before.put(index, name=other, colour=colour, texture="")
     new = after.items[index].phrase
-    wrong = tuple(f"{colour} {choice}" for choice in without(classes, other))
-    recoloured = tuple(f"{choice} {other}" for choice in without(draw.colours, colour))
+    wrong = [f"{colour} {choice}" for choice in without(classes, other)]
+    recoloured = [f"{choice} {other}" for choice in without(draw.colours, colour)]
     slots = {"operation": "replace", "target": name, "attribute": new}
     return Edit(
         *(before, _fitted(after, index, item.size), slots),
-        {"attribute": (draw.pick(wrong), draw.pick(recoloured))},
+        {"attribute": tuple(draw.pick(values) for values in (wrong, recoloured) if values)},
         others=others_of(before, index),
         differences=(f"the {name} became {words.article(new)}",),
         touched=frozenset({index}),

@@ -137,9 +137,7 @@ def caption(scene: Scene) -> str:
     """Return the canonical caption: what there is from left to right, where, how it is shown."""
     named = [_captioned(item) for item in sorted(scene.items, key=lambda item: item.x)]
     ground = (
-        f"{words.article(scene.plain)} background"
-        if scene.plain
-        else words.article(scene.backdrop)
+        f"{words.article(scene.plain)} background" if scene.plain else words.article(scene.backdrop)
     )
     parts = [*named, f"in front of {ground}" if named else ground]
     if scene.event:

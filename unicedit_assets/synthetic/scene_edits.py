@@ -132,7 +132,9 @@ def relation(draw: Draw) -> Edit:
     name = draw.pick(small)
     colour = draw.colour(scene.backdrop)
     on_top = base_name in ("box", "table", "book")
-    direction = draw.pick(("on top of", "in front of", "behind") if on_top else ("in front of", "behind"))
+    direction = draw.pick(
+        ("on top of", "in front of", "behind") if on_top else ("in front of", "behind")
+    )
     left = draw.chance(0.5)
     tall = 0.36 if base_name in ("box", "book", "cup", "boat") else 0.42
     tall = 0.28 if base_name == "table" else tall
@@ -183,12 +185,18 @@ def coordination(draw: Draw) -> Edit:
         a, b = before.items[:2]
         after = before.put(0, x=b.x).put(1, x=a.x)
         points: Points = (
-            _point(f"The {first} is where the {second} was.", f"{names[0]}在{names[1]}原来的位置。"),
-            _point(f"The {second} is where the {first} was.", f"{names[1]}在{names[0]}原来的位置。"),
+            _point(
+                f"The {first} is where the {second} was.", f"{names[0]}在{names[1]}原来的位置。"
+            ),
+            _point(
+                f"The {second} is where the {first} was.", f"{names[1]}在{names[0]}原来的位置。"
+            ),
         )
         rest = others_of(before, 0, 1)
         slots = {"operation": "swap", "target": first, "attribute": second}
-        wrong: dict[str, tuple[str, ...]] = {"attribute": rest} if rest else {"operation": ("replace",)}
+        wrong: dict[str, tuple[str, ...]] = (
+            {"attribute": rest} if rest else {"operation": ("replace",)}
+        )
         what: tuple[str, ...] = (f"the {first} and the {second} swapped places",)
     else:
         taken = [item.colour for item in before.items]
@@ -200,7 +208,11 @@ def coordination(draw: Draw) -> Edit:
             _point(f"The {first} is now {value}.", f"{names[0]}现在是{colour}。"),
             _point(f"The {second} is now {value}.", f"{names[1]}现在是{colour}。"),
         )
-        slots = {"operation": "recolour both", "target": f"{first} and {second}", "attribute": value}
+        slots = {
+            "operation": "recolour both",
+            "target": f"{first} and {second}",
+            "attribute": value,
+        }
         wrong = {"attribute": without(values, value)}
         what = (f"the {first} became {value}", f"the {second} became {value}")
     return Edit(
@@ -226,26 +238,44 @@ def compound(draw: Draw) -> Edit:
             {"operation": "remove and background", "target": name, "attribute": value},
             {"attribute": without(values, value)},
             others=others_of(before, index),
-            differences=(f"the {name} disappeared", f"the background changed to {words.article(value)}"),
+            differences=(
+                f"the {name} disappeared",
+                f"the background changed to {words.article(value)}",
+            ),
             points=(
                 _point(f"The {name} is gone.", f"{chinese}不见了。"),
-                _point(f"The background is {words.article(value)}.", f"背景是{words.chinese(value)}。"),
+                _point(
+                    f"The background is {words.article(value)}.", f"背景是{words.chinese(value)}。"
+                ),
             ),
         )
     direction = "larger" if (item.y - 0.02) / item.size > 1.7 and draw.chance(0.5) else "smaller"
     values = without(draw.colours, *(it.colour for it in before.items))
     value = draw.pick(values)
-    after = resized(before.put(index, colour=value, texture="", depth=-1), index, direction, draw.strength)
+    after = resized(
+        before.put(index, colour=value, texture="", depth=-1), index, direction, draw.strength
+    )
     opposite = "smaller" if direction == "larger" else "larger"
     return Edit(
         *(before.put(index, depth=-1), after),
-        {"operation": "recolour and resize", "target": name, "attribute": value, "direction": direction},
+        {
+            "operation": "recolour and resize",
+            "target": name,
+            "attribute": value,
+            "direction": direction,
+        },
         {"attribute": without(values, value), "direction": (opposite,)},
         others=others_of(before, index),
-        differences=(f"the {name} changed from {item.colour} to {value}", f"the {name} became {direction}"),
+        differences=(
+            f"the {name} changed from {item.colour} to {value}",
+            f"the {name} became {direction}",
+        ),
         points=(
             _point(f"The {name} is now {value}.", f"{chinese}现在是{words.chinese(value)}。"),
-            _point(f"The {name} is {direction} than before.", f"{chinese}比之前{words.chinese(direction)}。"),
+            _point(
+                f"The {name} is {direction} than before.",
+                f"{chinese}比之前{words.chinese(direction)}。",
+            ),
         ),
         touched=frozenset({index}),
     )
