@@ -93,7 +93,7 @@ def stylise(image: Floats, name: str) -> Floats:
         soft = cv2.GaussianBlur(255 - grey, (0, 0), side / 90)
         drawn = cv2.divide(grey, 255 - soft, scale=250)
         return np.repeat(drawn[..., None], 3, axis=2).astype(np.float32)
-    if name == "pixel art":
+    if name == "pixel drawing":
         small = cv2.resize(
             picture, (width * 42 // side, height * 42 // side), interpolation=cv2.INTER_AREA
         )

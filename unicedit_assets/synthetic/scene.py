@@ -51,7 +51,9 @@ class Item:
         """How it looks, in canonical English: "striped red ball", "person in red"."""
         if self.name == "person":
             return f"person in {self.colour}"
-        return " ".join(filter(None, (self.texture, self.material or self.colour, self.name)))
+        pattern = words.TEXTURES[self.texture][0] if self.texture else ""
+        stuff = words.MATERIALS[self.material][0] if self.material else self.colour
+        return " ".join(filter(None, (pattern, stuff, self.name)))
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def refer(scene: Scene, index: int) -> str:
 
 def caption(scene: Scene) -> str:
     """Return the canonical caption: what there is from left to right, where, how it is shown."""
-    named = [_captioned(item) for item in sorted(scene.items, key=lambda item: item.x)]
+    seen = (_seen(item, scene.camera) for item in scene.items)
+    there = [item for item in seen if 0 < item.x < 1 and 0 < item.y < 1.4]
+    named = [_captioned(item) for item in sorted(there, key=lambda item: item.x)]
     ground = (
         f"{words.article(scene.plain)} background" if scene.plain else words.article(scene.backdrop)
     )
@@ -147,6 +151,12 @@ def caption(scene: Scene) -> str:
     if scene.style:
         parts.append(f"as {words.article(scene.style)}")
     return ", ".join(parts)
+
+
+def _seen(item: Item, camera: Camera) -> Item:
+    """Return the item at its place in the picture."""
+    x, y = ((at - mid) * camera.zoom + mid for at, mid in ((item.x, camera.x), (item.y, camera.y)))
+    return replace(item, x=x, y=y)
 
 
 def _captioned(item: Item) -> str:

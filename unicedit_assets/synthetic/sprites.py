@@ -33,11 +33,11 @@ _FIXED: dict[str, tuple[int, int, int]] = {
     "hole": (0, 0, 0),
 }
 _SURFACE = {
-    "wooden": (150, 98, 52),
+    "wood": (150, 98, 52),
     "metal": (172, 178, 186),
     "glass": (196, 226, 234),
     "stone": (146, 142, 134),
-    "golden": (226, 178, 52),
+    "gold": (226, 178, 52),
 }
 _ROLES = ("m", "d", "l", "hair", *_FIXED)
 _MAIN = 3  # the first three labels are the item's own colour
@@ -149,14 +149,14 @@ def _cover(shaded: Floats, own: NDArray[np.bool_], item: Item) -> None:
     """Lay the material's grain and the pattern over the item's own parts."""
     tall, wide = own.shape
     y, x = np.mgrid[0:tall, 0:wide].astype(np.float32)
-    if item.material == "wooden":
+    if item.material == "wood":
         grain = np.sin(y / tall * 60 + 4 * np.sin(x / wide * 5)) * 0.14
         shaded[own] *= (1 + grain + 0.06 * np.sin(x / wide * 90))[own, None]
     elif item.material == "stone":
         rough = np.random.default_rng(7).normal(0, 1, (tall // 4 + 1, wide // 4 + 1))
         noise = cv2.resize(rough.astype(np.float32), (wide, tall))
         shaded[own] *= (1 + 0.16 * noise)[own, None]
-    elif item.material in ("metal", "golden"):
+    elif item.material in ("metal", "gold"):
         bands = np.sin((x / wide + 0.35 * y / tall) * 11)
         shaded[own] *= (1 + 0.3 * bands)[own, None]
     if item.texture:
@@ -167,11 +167,11 @@ def _cover(shaded: Floats, own: NDArray[np.bool_], item: Item) -> None:
 
 def _pattern(texture: str, x: Floats, y: Floats, tall: int) -> NDArray[np.bool_]:
     step = tall / 6
-    if texture == "striped":
+    if texture == "stripes":
         return np.asarray((x + y * 0.0) % step < step * 0.42)
-    if texture == "checkered":
+    if texture == "checks":
         return np.asarray(((x // step) + (y // step)) % 2 == 1)
-    if texture == "zigzag":
+    if texture == "zigzags":
         return np.asarray((y + np.abs(x % step - step / 2)) % step < step * 0.4)
     dx, dy = x % step - step / 2, y % step - step / 2
     return np.asarray(dx * dx + dy * dy < (0.3 * step) ** 2)
@@ -181,7 +181,7 @@ def _pattern(texture: str, x: Floats, y: Floats, tall: int) -> NDArray[np.bool_]
 def _relief(relief: str, wide: int, tall: int, light: float, material: str) -> Floats:
     x = np.linspace(-1, 1, wide, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, tall, dtype=np.float32)[:, None]
-    gloss = 0.7 if material in ("metal", "golden", "glass") else 0.32
+    gloss = 0.7 if material in ("metal", "gold", "glass") else 0.32
     if relief == "flat":
         return 1.0 + 0.08 * light * x - 0.08 * y
     if relief == "tube":

@@ -45,19 +45,21 @@ COLOURS: Mapping[str, tuple[tuple[int, int, int], str]] = {
     "black": ((38, 38, 42), "黑色"),
     "grey": ((135, 138, 142), "灰色"),
 }
-MATERIALS: Mapping[str, str] = {
-    "wooden": "木质",
-    "metal": "金属",
-    "glass": "玻璃",
-    "stone": "石质",
-    "golden": "金质",
+# Noun -> the adjective that describes an object, and the Chinese for both.
+MATERIALS: Mapping[str, tuple[str, str]] = {
+    "wood": ("wooden", "木头"),
+    "metal": ("metal", "金属"),
+    "glass": ("glass", "玻璃"),
+    "stone": ("stone", "石头"),
+    "gold": ("golden", "黄金"),
 }
-TEXTURES: Mapping[str, str] = {
-    "striped": "条纹",
-    "dotted": "波点",
-    "checkered": "格子",
-    "zigzag": "锯齿纹",
+TEXTURES: Mapping[str, tuple[str, str]] = {
+    "stripes": ("striped", "条纹"),
+    "dots": ("dotted", "波点"),
+    "checks": ("checkered", "格纹"),
+    "zigzags": ("zigzag", "锯齿纹"),
 }
+_ADJECTIVES = {word: chinese for word, chinese in (*MATERIALS.values(), *TEXTURES.values())}
 BACKDROPS: Mapping[str, str] = {
     "room": "房间",
     "field": "草地",
@@ -74,7 +76,7 @@ STYLES: Mapping[str, str] = {
     "pencil sketch": "铅笔素描",
     "cartoon": "卡通画",
     "oil painting": "油画",
-    "pixel art": "像素画",
+    "pixel drawing": "像素画",
     "mosaic": "马赛克画",
 }
 TONES: Mapping[str, str] = {
@@ -183,7 +185,7 @@ def measured(phrase: str) -> str:
 def _word(word: str) -> str:
     if word in COLOURS:
         return COLOURS[word][1]
-    for table in (MATERIALS, TEXTURES, PLACES):
+    for table in (_ADJECTIVES, PLACES):
         if word in table:
             return table[word]
     return CLASSES[word][0]
@@ -209,6 +211,8 @@ def chinese(term: str) -> str:
     for table in (BACKDROPS, STYLES, TONES, POSES, EFFECTS, EXPRESSIONS, EVENTS, OTHER):
         if term in table:
             return table[term]
+    if term in MATERIALS or term in TEXTURES:
+        return (MATERIALS.get(term) or TEXTURES[term])[1]
     if term in DIRECTIONS:
         return DIRECTIONS[term]
     if term in TEXTS or term.isdigit():
