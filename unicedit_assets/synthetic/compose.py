@@ -19,7 +19,7 @@ PLAIN_CLASSES = (
     "mushroom",
 )
 PLAIN_COLOURS = ("red", "orange", "yellow", "green", "blue", "purple")
-PLAIN_BACKDROPS = ("room", "field", "beach", "desert", "snowfield", "studio")
+PLAIN_BACKDROPS = ("room", "field", "beach", "desert", "snowfield", "starry sky")
 # Colours that a backdrop swallows.
 _SWALLOWED = {
     "room": ("brown",),
@@ -46,6 +46,7 @@ UPRIGHT = (
     "flower",
 )
 _SEPARATE = ("sign", "person")
+_MARGIN = 0.025
 
 
 @dataclass
@@ -117,19 +118,28 @@ class Draw:
         least = max(least, 2 if self.crowded else 1)
         return max(least, self.number(1, 3) if self.plain else self.number(2, 4))
 
-    def scene(self, least: int = 1, first: Sequence[str] = (), within: Sequence[str] = ()) -> Scene:
+    def scene(
+        self,
+        least: int = 1,
+        first: Sequence[str] = (),
+        within: Sequence[str] = (),
+        twins: bool = False,
+    ) -> Scene:
         """Compose a scene of distinct objects.
 
         Args:
             least: how many objects at least.
             first: classes that the first items must have, in order.
             within: classes to choose the first item from, where the pool has any of them.
+            twins: sometimes let the first two look the same, a left and a right one.
         """
         scene = self.empty()
         number = self.count(max(least, len(first) + (1 if first and self.split_classes else 0)))
         items: list[Item] = []
         for index in range(number):
             items.append(self._item(scene, items, index, first, within))
+        if twins and not self.plain and number > 1 and self.chance(0.2):
+            items[1] = items[0]
         return replace(scene, items=self.arrange(items))
 
     def _item(
@@ -163,9 +173,9 @@ class Draw:
         order = self.rng.permutation(len(items))
         sized = [self._sized(item, len(items)) for item in items]
         widths = [width_of(item) for item in sized]
-        scale = min(1.0, 0.94 / sum(widths))
-        gaps = self.rng.dirichlet(np.ones(len(items) + 1)) * (1 - scale * sum(widths))
-        left, placed = 0.0, list(sized)
+        scale = min(1.0, 0.9 / sum(widths))
+        gaps = self.rng.dirichlet(np.ones(len(items) + 1)) * (1 - 2 * _MARGIN - scale * sum(widths))
+        left, placed = _MARGIN, list(sized)
         for gap, index in zip(gaps, order, strict=False):
             wide = widths[index] * scale
             left += float(gap)
@@ -180,14 +190,20 @@ class Draw:
     def _sized(self, item: Item, number: int) -> Item:
         aspect = shape_of(item).aspect
         if item.name == "person":
-            return replace(
-                item, size=self.between(0.55, 0.72) if number < 4 else self.between(0.5, 0.6)
-            )
+            sizes = (0.82, 0.9) if self.plain else (0.6, 0.78) if number < 4 else (0.5, 0.6)
+            return replace(item, size=self.between(*sizes))
         if self.plain:
             least = max(0.26, 0.26 / aspect)
             return replace(item, size=least * self.between(1.0, 1.3 if number < 3 else 1.1))
         side = self.between(0.2, 0.36) / max(aspect, 1.0) ** 0.5
         return replace(item, size=side * (1.25 if aspect < 0.6 else 1.0))
+
+
+def inside(item: Item) -> Item:
+    """Return the item moved so far that it is wholly in the picture, if it is not too wide."""
+    half = min(width_of(item) / 2 + 0.01, 0.5)
+    x = round(min(max(item.x, half), 1 - half), 4)
+    return replace(item, x=x, y=max(item.y, round(item.size + 0.02, 4)))
 
 
 def width_of(item: Item) -> float:

@@ -47,6 +47,8 @@ _SCENES_HELD_OUT = 8  # one composition in so many
 _TRIES = 400
 # Operations whose amount follows the strength; the others are done or not done.
 _GRADUAL = ("resize", "tone", "viewpoint", "zoom", "recolour and resize")
+# Where everything moves by order, nobody can see that it moved too far: not drawn, unless asked.
+_MOVES_EVERYTHING = ("Viewpoint Transformation", "Lens Zooming")
 _PLANTED = (Kind.COLLATERAL, Kind.DEGRADED, Kind.SHIFTED)
 
 
@@ -173,12 +175,15 @@ def _planned(seed: int, spec: PairSpec) -> _Plan:
     subtask = SUBTASKS[int(rng.integers(len(SUBTASKS)))]
     kinds = list(DISTRIBUTION)
     kind = kinds[int(rng.choice(len(kinds), p=list(DISTRIBUTION.values())))]
+    subtask = spec.subtask or subtask
+    if kind is Kind.SHIFTED and subtask in _MOVES_EVERYTHING:
+        kind = Kind.NORMAL
     kind = spec.kind or kind
     drawn = round(float(rng.uniform(0.3, 1.0)), 3)
     own = round(float(rng.uniform(0.6, 1.0)), 3)
     planted = kind in _PLANTED
     strength = spec.strength if spec.strength is not None else drawn if planted else own
-    return _Plan(spec.subtask or subtask, kind, strength, own if planted else strength)
+    return _Plan(subtask, kind, strength, own if planted else strength)
 
 
 def _photograph(scene: Scene, spec: PairSpec) -> str:
@@ -225,7 +230,7 @@ def _differs(one: Pixels, two: Pixels) -> NDArray[np.bool_]:
 
 
 def _kind(plan: _Plan, edit: Edit) -> Kind:
-    """Return what the pair is an example of, which is not what was asked where nobody can see it."""
+    """Return what the pair is an example of: what nobody can see does not count."""
     if plan.strength >= VISIBLE:
         return plan.kind
     if plan.kind in _PLANTED:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from unicedit_assets.synthetic import words
-from unicedit_assets.synthetic.compose import UPRIGHT, Draw
+from unicedit_assets.synthetic.compose import UPRIGHT, Draw, inside
 from unicedit_assets.synthetic.edit import Edit
 from unicedit_assets.synthetic.scene import Scene, place, refer
 
@@ -46,7 +46,7 @@ def add(draw: Draw) -> Edit:
 
 def remove(draw: Draw) -> Edit:
     """Remove an object."""
-    before = draw.scene()
+    before = draw.scene(twins=True)
     index = draw.number(0, len(before.items) - 1)
     name = refer(before, index)
     slots = {"operation": "remove", "target": name}
@@ -60,7 +60,7 @@ def remove(draw: Draw) -> Edit:
 
 def substitute(draw: Draw) -> Edit:
     """Replace an object by one of another class, and mostly another colour."""
-    before = draw.scene()
+    before = draw.scene(twins=True)
     index = draw.number(0, len(before.items) - 1)
     item, name = before.items[index], refer(before, index)
     there = {other.name for other in before.items}
@@ -86,7 +86,8 @@ def _fitted(scene: Scene, index: int, size: float) -> Scene:
     item = scene.items[index]
     tall = {"car": 0.62, "boat": 0.9, "table": 0.7, "dog": 0.85}.get(item.name, 1.0) * size
     tall = max(tall, 0.3) if item.name in ("bottle", "lamp", "balloon", "flower") else tall
-    return scene.put(index, size=round(tall, 4), y=max(item.y, tall + 0.03))
+    fitted = inside(replace(item, size=round(tall, 4)))
+    return scene.put(index, size=fitted.size, x=fitted.x, y=fitted.y)
 
 
 def extract(draw: Draw) -> Edit:
@@ -171,7 +172,8 @@ def lettering(draw: Draw) -> Edit:
     """Change what a sign says."""
     two = draw.crowded or (not draw.plain and draw.chance(0.3))
     before = draw.scene(first=("sign", "sign") if two else ("sign",))
-    before = before.put(0, size=max(before.items[0].size, 0.3), depth=-1)
+    sign = inside(replace(before.items[0], size=max(before.items[0].size, 0.26)))
+    before = before.put(0, size=sign.size, x=sign.x, y=sign.y, depth=-1)
     name, old = refer(before, 0), before.items[0].text
     new = draw.pick(words.TEXTS, *(item.text for item in before.items))
     return Edit(
@@ -186,7 +188,7 @@ def lettering(draw: Draw) -> Edit:
 
 def recolour(draw: Draw) -> Edit:
     """Change an object's colour."""
-    before = draw.scene()
+    before = draw.scene(twins=True)
     index = draw.number(0, len(before.items) - 1)
     item, name = before.items[index], refer(before, index)
     values = without(draw.colours, *(it.colour for it in before.items if it.name == item.name))
@@ -208,7 +210,8 @@ def _surface(draw: Draw, operation: str, values: Sequence[str]) -> Edit:
     before = draw.scene(within=_BULKY)
     before = before.put(0, texture="")
     name, value = refer(before, 0), draw.pick(values)
-    what = f"the {name} became {value}"
+    now = "is now made of" if operation == "material" else "now has a pattern of"
+    what = f"the {name} {now} {value}"
     return Edit(
         *(before, before.put(0, **{operation: value})),
         {"operation": operation, "target": name, "attribute": value},
@@ -242,7 +245,7 @@ def resized(scene: Scene, index: int, direction: str, strength: float) -> Scene:
 
 def resize(draw: Draw) -> Edit:
     """Change an object's size or proportions."""
-    before = draw.scene()
+    before = draw.scene(twins=True)
     index = draw.number(0, len(before.items) - 1)
     item, name = before.items[index], refer(before, index)
     room = (item.y - 0.02) / item.size

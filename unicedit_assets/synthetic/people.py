@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from unicedit_assets.synthetic.shapes import Part, Point, Shape
 
 _ASPECT = 0.62
@@ -15,7 +17,7 @@ def _ellipse(role: str, cx: float, cy: float, rx: float, ry: float) -> Part:
 def _limb(role: str, *points: Point, wide: float = 0.05) -> tuple[Part, ...]:
     """Thick strokes from point to point; ``wide`` is half a stroke's height."""
     parts = []
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         dx, dy = (x1 - x0) * _ASPECT, y1 - y0
         length = max((dx * dx + dy * dy) ** 0.5, 1e-6)
         ox, oy = -dy / length * wide / _ASPECT, dx / length * wide

@@ -35,13 +35,11 @@ def render(
     else:
         ground = backdrop(scene.backdrop, scene.look, size, scene.simple, photographs)
         image = _zoomed(ground, scene.camera) if scene.camera.zoom != 1.0 else ground.copy()
-    dim = 0.35 if scene.event == "night falls" else 1.0
     for item in sorted(scene.items, key=lambda item: (-item.depth, item.y)):
         _draw(image, item, scene)
     if scene.event:
         image = event(image, scene.event, scene.look)
-    if dim < 1.0:
-        _glow(image, scene)
+    _glow(image, scene)
     if scene.camera.side:
         image = camera_warp(image, scene.camera)
     if scene.tone:
@@ -130,7 +128,7 @@ def _shadow(image: Floats, x: float, y: float, wide: int, light: float) -> None:
 
 
 def _glow(image: Floats, scene: Scene) -> None:
-    """Let lamps that are on shine at night."""
+    """Let lamps that are on shine."""
     height, width = image.shape[:2]
     for item in scene.items:
         if item.lit:

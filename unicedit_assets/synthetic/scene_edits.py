@@ -72,10 +72,9 @@ def zoom(draw: Draw) -> Edit:
     scene = draw.scene()
     index = draw.number(0, len(scene.items) - 1)
     item, direction = scene.items[index], draw.pick(("in", "out"))
-    most = min(0.95 / max(item.size, width_of(item)), 2.0)
-    factor = 1 + max(most - 1, 0.25) * draw.strength
-    middle = (round(item.x, 4), round(item.y - item.size / 2, 4))
-    near = replace(scene, camera=Camera(factor, *middle))
+    most = min(0.9 / max(item.size, width_of(item)), 2.2)
+    factor = 1 + max(most - 1, 0.15) * draw.strength
+    near = replace(scene, camera=_towards(item, factor))
     before, after = (scene, near) if direction == "in" else (near, scene)
     name = refer(scene, index)
     return Edit(
@@ -83,6 +82,14 @@ def zoom(draw: Draw) -> Edit:
         {"direction": ("out" if direction == "in" else "in",)},
         differences=(f"the view zoomed {direction} on the {name}",),
     )
+
+
+def _towards(item: Item, factor: float) -> Camera:
+    """Return a camera that brings an item as near to the middle as the picture's edges allow."""
+    middle = (item.x, item.y - item.size / 2)
+    still = ((at * factor - 0.5) / max(factor - 1, 1e-3) for at in middle)
+    x, y = (round(min(max(at, 0.0), 1.0), 4) for at in still)
+    return Camera(round(factor, 4), x, y)
 
 
 def _two(draw: Draw) -> Scene:
@@ -172,7 +179,7 @@ def _beside(item: Item, base: Item, direction: str) -> dict[str, object]:
         return {"x": base.x, "y": round(base.y - base.size * inset, 4), "depth": -1}
     if direction == "in front of":
         return {"x": base.x, "y": 0.98, "depth": -1}
-    tall = max(base.size * 0.5, item.size * 0.55)
+    tall = max(base.size - 0.42 * item.size, 0.1)
     return {"x": base.x, "y": round(base.y - tall, 4), "depth": 1}
 
 

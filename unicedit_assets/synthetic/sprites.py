@@ -83,9 +83,8 @@ def _paint(  # the arguments are what a sprite depends on
     light: float,
 ) -> Sprite:
     item = Item(
-        *(name, colour, 0.5, 1.0, 1.0, material, texture, stretch),
-        **{"blend": blend, "text": text, "pose": pose, "expression": expression, "lit": lit},
-        hair=hair,
+        *(name, colour, 0.5, 1.0, 1.0, material, texture, stretch, 0.0, blend),
+        *(text, pose, expression, hair, 0, lit),
     )
     shape = shape_of(item)
     tall = max(height, 6) * _OVER
@@ -98,7 +97,7 @@ def _paint(  # the arguments are what a sprite depends on
     edges = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     shaded[edges] *= 0.72
     if text and shape.text:
-        _write(shaded, text, shape.text, dark=np.mean(_own_colour(item)) > 120)
+        _write(shaded, text, shape.text, dark=bool(np.mean(_own_colour(item)) > 120))
     alpha = (labels > 0).astype(np.float32)
     if material == "glass":
         alpha[own] = 0.55
@@ -106,8 +105,8 @@ def _paint(  # the arguments are what a sprite depends on
     shaded *= alpha[..., None]
     size = (max(wide // _OVER, 3), max(height, 6))
     return Sprite(
-        cv2.resize(shaded, size, interpolation=cv2.INTER_AREA),
-        cv2.resize(alpha, size, interpolation=cv2.INTER_AREA),
+        np.asarray(cv2.resize(shaded, size, interpolation=cv2.INTER_AREA), np.float32),
+        np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32),
     )
 
 
@@ -141,7 +140,7 @@ def _table(item: Item) -> Floats:
     fixed = [np.array(rgb, np.float32) for rgb in _FIXED.values()]
     table = np.stack([np.zeros(3, np.float32), own, own * 0.72, own * 0.75 + 64, hair, *fixed])
     if item.lit:
-        table[1:4] = table[1:4] * 0.35 + np.array([255, 236, 160], np.float32) * 0.65
+        table[1:4] = table[1:4] * 0.3 + np.array([270, 236, 120], np.float32) * 0.7
     return table
 
 
@@ -150,8 +149,8 @@ def _cover(shaded: Floats, own: NDArray[np.bool_], item: Item) -> None:
     tall, wide = own.shape
     y, x = np.mgrid[0:tall, 0:wide].astype(np.float32)
     if item.material == "wood":
-        grain = np.sin(y / tall * 60 + 4 * np.sin(x / wide * 5)) * 0.14
-        shaded[own] *= (1 + grain + 0.06 * np.sin(x / wide * 90))[own, None]
+        grain = np.sin(y / tall * 46 + 5 * np.sin(x / wide * 4)) * 0.17
+        shaded[own] *= (1 + grain)[own, None]
     elif item.material == "stone":
         rough = np.random.default_rng(7).normal(0, 1, (tall // 4 + 1, wide // 4 + 1))
         noise = cv2.resize(rough.astype(np.float32), (wide, tall))

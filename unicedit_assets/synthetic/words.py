@@ -59,7 +59,7 @@ TEXTURES: Mapping[str, tuple[str, str]] = {
     "checks": ("checkered", "格纹"),
     "zigzags": ("zigzag", "锯齿纹"),
 }
-_ADJECTIVES = {word: chinese for word, chinese in (*MATERIALS.values(), *TEXTURES.values())}
+_ADJECTIVES = dict((*MATERIALS.values(), *TEXTURES.values()))
 BACKDROPS: Mapping[str, str] = {
     "room": "房间",
     "field": "草地",
