@@ -252,6 +252,46 @@ REJECTED = pa.schema(
     }
 )
 
+# Close to ``synthetic.pair.SyntheticPair``; ``*_slots`` are JSON objects, ``true_*`` and
+# ``rejected_*`` are null where nothing changed, ``mask_image`` is a grey PNG of 0 and 255.
+SYNTHETIC_PAIRS = pa.schema(
+    {
+        "key": _text,
+        "scene_id": _text,
+        "seed": _int,
+        "split": _text,
+        "style": _text,
+        "task": _text,
+        "subtask": _text,
+        "kind": _text,
+        "strength": _float,
+        "said_en": _text,
+        "said_cn": _text,
+        "said_slots": _text,
+        "true_en": _text,
+        "true_cn": _text,
+        "true_slots": _text,
+        "rejected_en": _text,
+        "rejected_cn": _text,
+        "rejected_slots": _text,
+        "altered": _text,
+        "source_caption": _text,
+        "edit_caption": _text,
+        "differences": _texts,
+        "is_changed": pa.bool_(),
+        "reasoning_points": _texts,
+        "reasoning_points_cn": _texts,
+        "classes": _texts,
+        "template": _text,
+        "vague": pa.bool_(),
+        "width": _int,
+        "height": _int,
+        "source_image": pa.binary(),
+        "edit_image": pa.binary(),
+        "mask_image": pa.binary(),
+    }
+)
+
 # What the lake keeps of a release: where each row went. The release's own files have the published
 # schema (``published/schema.py``).
 RELEASE_ROWS = pa.schema(
