@@ -98,8 +98,6 @@ IDENTITY: dict[str, tuple[Any, str]] = {
     "verifier_sets.sft_kinds": (["normal"], "verify_sft_set"),
     "verifier_sets.validation": (0.2, "verify_sft_set"),
     "verifier_sets.test": (0.2, "verify_sft_set"),
-    "verifier_sets.held_out_wordings": (0.2, "verify_sft_set"),
-    "verifier_sets.held_out_classes": (0.2, "verify_sft_set"),
     "verifier_sets.most_per_cell": (9, "verify_sft_set"),
     "verifier_sets.most_over_median": (9.0, "verify_sft_set"),
     "verifier_sets.min_confidence": (0.9, "verify_sft_set"),

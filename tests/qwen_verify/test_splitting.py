@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from unicedit_assets.qwen_verify.splitting import (
     HeldOut,
     Member,
+    Place,
     Shares,
     Split,
     joined_groups,
@@ -21,26 +22,21 @@ MEMBERS = st.lists(
     st.builds(
         Member,
         st.sampled_from([f"g{n}" for n in range(12)]),
-        st.sampled_from(["", *(f"t{n}" for n in range(6))]),
-        st.lists(st.sampled_from([f"c{n}" for n in range(8)]), max_size=3).map(tuple),
+        st.sampled_from([None, None, None, *HeldOut]),
     ),
     max_size=60,
 )
-SHARES = Shares(validation=0.2, test=0.2, wordings=0.3, classes=0.2)
+SHARES = Shares(validation=0.2, test=0.2)
 
 
 @given(MEMBERS)
 def test_no_group_and_nothing_held_out_is_in_two_splits(members: list[Member]) -> None:
     found = places(members, SHARES)
     assert leaks((m.group, p.split) for m, p in zip(members, found, strict=True)) == {}
-    trained = [m for m, p in zip(members, found, strict=True) if p.split is Split.TRAIN]
-    words, classes = {m.template for m in trained}, {c for m in trained for c in m.classes}
     for member, place in zip(members, found, strict=True):
         assert (place.split is Split.TEST) == bool(place.held_out)
-        if place.held_out == HeldOut.WORDING:
-            assert member.template not in words
-        if place.held_out == HeldOut.CLASSES:
-            assert not classes >= set(member.classes)
+        if member.held_out:
+            assert place == (Place(Split.TEST, member.held_out.value))
 
 
 @given(MEMBERS, MEMBERS)

@@ -142,32 +142,6 @@ UNICBENCH_SCORES = pa.schema(
     }
 )
 
-SYNTHETIC_PAIRS = pa.schema(
-    {
-        "key": _text,
-        "scene_id": _text,
-        "subtask": _text,
-        "kind": _text,
-        "strength": _float,
-        "said_en": _text,
-        "said_cn": _text,
-        "true_en": _text,
-        "true_cn": _text,
-        "rejected_en": _text,
-        "rejected_cn": _text,
-        "altered": _text,
-        "source_caption": _text,
-        "edit_caption": _text,
-        "differences": _texts,
-        "is_changed": pa.bool_(),
-        "classes": _texts,
-        "template": _text,
-        "vague": pa.bool_(),
-        "source_image": pa.binary(),
-        "edited_image": pa.binary(),
-    }
-)
-
 # Training sets of verifiers: chat format, one picture pair a row. ``origin_fingerprint`` is the
 # partition that a row was read from, ``origin_id`` its row there; ``altered`` is the claim in
 # which a rejected chain is wrong.

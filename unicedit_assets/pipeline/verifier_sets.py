@@ -156,13 +156,8 @@ def plan_set(project: Project, name: str) -> SetPlan:
     """Decide which pairs a set holds and where; every other one gets a reason."""
     settings = project.settings.verifier_sets
     found = [*_synthetic(project), *_edits(project)]
-    members = [Member(each.group, each.template, each.classes) for each in found]
-    shares = Shares(
-        settings.validation,
-        settings.test,
-        settings.held_out_wordings,
-        settings.held_out_classes,
-    )
+    members = [Member(each.group, each.held_out) for each in found]
+    shares = Shares(settings.validation, settings.test)
     # Over all candidates, whatever this set uses of them: so both sets split alike.
     placed = list(map(Planned, found, places(members, shares)))
     wanted = [one for one in placed if _belongs(one.candidate, name, settings)]
@@ -323,7 +318,7 @@ class _Readers:
         ledger = self._project.ledger
         if stage == _VERIFIED:
             return Pictures(ledger, self._manifest("edits", rest), "edit_id", "edit_image")
-        return Pictures(ledger, self._manifest(stage, rest), "key", "edited_image")
+        return Pictures(ledger, self._manifest(stage, rest), "key", "edit_image")
 
 
 def data_files(project: Project, manifest: Manifest) -> dict[str, list[str]]:

@@ -18,7 +18,15 @@ from unicedit_assets.qwen_verify import claims
 from unicedit_assets.qwen_verify.altering import altered, altered_claim
 from unicedit_assets.qwen_verify.annotations import Annotation
 from unicedit_assets.qwen_verify.chain import CLASS_OF, Chain
+from unicedit_assets.qwen_verify.splitting import HeldOut
 from unicedit_assets.synthetic.pair import Kind
+
+# Split of synthetic pairs -> what is held out there.
+HELD_OUT: Mapping[str, HeldOut] = {
+    "held_out_scenes": HeldOut.SCENES,
+    "held_out_wording": HeldOut.WORDING,
+    "held_out_classes": HeldOut.CLASSES,
+}
 
 
 class Origin(StrEnum):
@@ -42,7 +50,7 @@ class Candidate:
         chosen: the true chain.
         rejected: a hallucinated one; None where none can be made.
         altered: the claim in which it is wrong; empty where that is not one claim.
-        template, classes: what held-out splits go by; empty where unknown.
+        held_out: what about it its maker keeps from training; None: nothing.
         trouble: why it cannot be used; empty when it can.
     """
 
@@ -59,8 +67,7 @@ class Candidate:
     chosen: Chain
     rejected: Chain | None
     altered: str = ""
-    template: str = ""
-    classes: tuple[str, ...] = ()
+    held_out: HeldOut | None = None
     trouble: str = ""
 
 
@@ -94,8 +101,7 @@ def of_synthetic(partition: str, row: Mapping[str, Any]) -> Candidate:
         chosen=true,
         rejected=wrong,
         altered=row["altered"] if kind in (Kind.NORMAL, Kind.HALLUCINATION) else "",
-        template=row["template"],
-        classes=tuple(row["classes"]),
+        held_out=HELD_OUT.get(row["split"]),
     )
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from unicedit_assets.domain import language
 from unicedit_assets.domain.language import Intent
+from unicedit_assets.synthetic import reading
 
 CLAIMS = ("operation", "target", "attribute", "direction", "count")
 
@@ -48,6 +49,7 @@ def of_intent(intent: Intent) -> Claims:
 class Language(StrEnum):
     """The languages whose texts can be read back."""
 
+    SCENE = "scene"
     EMBEDDED = "embedded"
     FREE = "free"
 
@@ -57,7 +59,10 @@ def _embedded(text: str) -> Claims | None:
     return of_intent(intent) if intent else None
 
 
-_READERS: Mapping[Language, Callable[[str], Claims | None]] = {Language.EMBEDDED: _embedded}
+_READERS: Mapping[Language, Callable[[str], Claims | None]] = {
+    Language.SCENE: reading.read,
+    Language.EMBEDDED: _embedded,
+}
 
 
 def read(text: str, written_in: Language = Language.EMBEDDED) -> Claims | None:
@@ -69,6 +74,14 @@ def read(text: str, written_in: Language = Language.EMBEDDED) -> Claims | None:
 def language_of(text: str) -> Language:
     """Return the language that a text can be read back in, else free text."""
     return next((each for each in _READERS if read(text, each) is not None), Language.FREE)
+
+
+def alike(en: Claims, cn: Claims, written_in: Language) -> bool:
+    """Tell whether an English and a Chinese text claim the same."""
+    if written_in is Language.SCENE:
+        # What a Chinese text of scenes claims is told in Chinese words.
+        return dict(reading.in_chinese(en)) == dict(cn)
+    return dict(en) == dict(cn)
 
 
 def agreement(true: Claims, said: Claims) -> float:

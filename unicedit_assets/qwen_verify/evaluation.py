@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Verdict
-from unicedit_assets.qwen_verify.claims import Claims, Language, agreement, overlap, read
+from unicedit_assets.qwen_verify.claims import Claims, Language, agreement, alike, overlap, read
 from unicedit_assets.vlm.parsing import ParseError, parse_reply
 from unicedit_assets.vlm.verifier import CLASSES, SCHEMA
 
@@ -178,7 +178,9 @@ def mark(truth: Truth, said: Prediction) -> Marks:
             for name, word in (en.true or {}).items()
             if due
         },
-        alike=None if en.said is None or cn.said is None else dict(en.said) == dict(cn.said),
+        alike=None
+        if en.said is None or cn.said is None
+        else alike(en.said, cn.said, truth.language),
     )
 
 

@@ -2,8 +2,8 @@
 
 A group is everything that shows the same thing: one synthetic scene, or one photograph with its
 near-duplicates. A group's split is a hash of its name, so it never changes when others are added.
-Some wordings and object classes are held out of training altogether: a group in which one of them
-occurs is measured on as a whole.
+Some rows have a wording, an object class or a composition that their maker keeps from training: a
+group in which there is such a row is measured on as a whole.
 """
 
 from __future__ import annotations
@@ -39,23 +39,22 @@ class Shares:
 
     Attributes:
         validation, test: of the groups.
-        wordings: of the wording templates, and so of the groups in which one of them occurs.
-        classes: of the object classes, likewise.
     """
 
     validation: float = 0.05
     test: float = 0.1
-    wordings: float = 0.0
-    classes: float = 0.0
 
 
 @dataclass(frozen=True)
 class Member:
-    """What the split depends on of one row; empty where the row has no such thing."""
+    """What the split depends on of one row.
+
+    Attributes:
+        held_out: what about it must not be trained on; None: nothing.
+    """
 
     group: str
-    template: str = ""
-    classes: tuple[str, ...] = ()
+    held_out: HeldOut | None = None
 
 
 @dataclass(frozen=True)
@@ -79,33 +78,16 @@ def split_of(group: str, shares: Shares) -> Split:
     return Split.VALIDATION if drawn < shares.test + shares.validation else Split.TRAIN
 
 
-def _held(kind: str, names: Iterable[str], share: float) -> bool:
-    return any(name and _drawn(kind, name) < share for name in names)
-
-
 def places(members: Sequence[Member], shares: Shares) -> list[Place]:
-    """Return where each row belongs; rows of one group are in one split.
-
-    A test row is measured under what its own text and picture hold out: a held-out class before a
-    held-out wording, else its scene alone.
-    """
-    own = [_own(member, shares) for member in members]
-    kept_out = {m.group for m, held in zip(members, own, strict=True) if held}
-    return [
-        _place(member, held, member.group in kept_out, shares)
-        for member, held in zip(members, own, strict=True)
-    ]
+    """Return where each row belongs; rows of one group are in one split."""
+    kept_out = {member.group for member in members if member.held_out}
+    return [_place(member, member.group in kept_out, shares) for member in members]
 
 
-def _own(member: Member, shares: Shares) -> HeldOut | None:
-    if _held("class", member.classes, shares.classes):
-        return HeldOut.CLASSES
-    return HeldOut.WORDING if _held("wording", [member.template], shares.wordings) else None
-
-
-def _place(member: Member, held: HeldOut | None, kept_out: bool, shares: Shares) -> Place:
+def _place(member: Member, kept_out: bool, shares: Shares) -> Place:
     split = Split.TEST if kept_out else split_of(member.group, shares)
-    return Place(split, (held or HeldOut.SCENES).value if split is Split.TEST else "")
+    held = member.held_out or HeldOut.SCENES
+    return Place(split, held.value if split is Split.TEST else "")
 
 
 def leaks(rows: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

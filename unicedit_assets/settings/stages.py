@@ -138,12 +138,6 @@ class VerifierSetsSettings(StageSettings):
         0.05, "Share of scenes and photographs to validate on.", ge=0, lt=1
     )
     test: float = identity(0.1, "Share of scenes and photographs to measure on.", ge=0, lt=1)
-    held_out_wordings: float = identity(
-        0.05, "Share of wording templates that are never trained on.", ge=0, lt=1
-    )
-    held_out_classes: float = identity(
-        0.05, "Share of object classes that are never trained on.", ge=0, lt=1
-    )
     most_per_cell: int = identity(5000, "Most rows of one split, kind and subtask.", ge=1)
     most_over_median: float = identity(
         3.0, "Most rows of one kind and subtask, over the median of its split.", ge=1
