@@ -24,7 +24,7 @@ class Size:
     vision_width: int = 128
     vision_layers: int = 3
     vision_inner: int = 384
-    panel: int = 168
+    panel: int = 140
 
 
 SMALL = Size()

@@ -6,9 +6,11 @@ each, so that a reply is as short as what it says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from unicedit_assets.synthetic import words
 from unicedit_assets.vlm.verifier import SCHEMA
 
 SPECIAL = (
@@ -32,11 +34,8 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 LONGEST = 2048
-# A word with the blank before it; a run of Chinese between its particles; one of anything else.
-_PIECES = (
-    r" ?[A-Za-z]+| ?\d|[把的了成为到从在和与使让将上下左右中里个张]|"
-    r"[^\x00-\x7f把的了成为到从在和与使让将上下左右中里个张，。、“”：；]+|[^A-Za-z\d]"
-)
+# What stands between Chinese words; a run between two of them is learned as it comes.
+_PARTICLES = "把的了成为到从在和与使让将并上下里一个，。、“”：；"
 
 
 def chain_pieces() -> list[str]:
@@ -57,6 +56,25 @@ def chain_pieces() -> list[str]:
     ]
 
 
+def _pieces() -> str:
+    """Return the pattern of what is never merged with its neighbours.
+
+    An English word with the blank before it, a digit, a Chinese word of the synthetic vocabulary,
+    a run of other Chinese, one of anything else.
+    """
+    tables = (words.COLOURS, words.CLASSES, words.MATERIALS, words.TEXTURES, words.BACKDROPS)
+    tables += (words.STYLES, words.TONES, words.DIRECTIONS, words.PLACES, words.OTHER)
+    known = {chinese for table in tables for chinese in map(_chinese, table.values())}
+    listed = "|".join(map(re.escape, sorted(known, key=lambda word: (-len(word), word))))
+    run = f"(?:(?!{listed})[^\\x00-\\x7f{_PARTICLES}])+"
+    return rf" ?[A-Za-z]+| ?\d|{listed}|[{_PARTICLES}]|{run}|[^A-Za-z\d]"
+
+
+def _chinese(entry: Any) -> str:
+    """Return the Chinese word of a vocabulary's entry, which may hold more than it."""
+    return entry if isinstance(entry, str) else next(v for v in entry if isinstance(v, str))
+
+
 def train_tokenizer(texts: Iterable[str], size: int = 1024) -> Any:
     """Return a tokenizer for a corpus, as transformers and vLLM load it.
 
@@ -69,7 +87,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 1024) -> Any:
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_PIECES), "isolated"),
+            pre_tokenizers.Split(Regex(_pieces()), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
