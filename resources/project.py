@@ -9,6 +9,7 @@ import dagster as dg
 
 from resources.embedded import embedded_backends
 from resources.neural import neural_backends
+from resources.qwen_verify.in_pipeline import QwenVerifyTrainer
 from resources.ray_engine import RayEngine
 from resources.verifiers import registered_verifiers
 from unicedit_assets.checks.runner import ensure_checked
@@ -55,10 +56,10 @@ def engine_of(settings: Settings) -> Engine:
 def _backends(settings: Settings, store: BlobStore, home: Path) -> Backends:
     try:
         backends = BACKENDS[settings.profile](settings)
-        if settings.profile == "neural":
-            known = backends.verifiers
-            added = registered_verifiers(settings, store, home, known)
-            backends = replace(backends, verifiers={**known, **added})
+        known = backends.verifiers
+        added = registered_verifiers(settings, store, home, known)
+        trainer = backends.trainer or QwenVerifyTrainer()
+        backends = replace(backends, verifiers={**known, **added}, trainer=trainer)
     except ValueError as error:
         raise SettingsError(f"the {settings.profile} backends cannot be set up: {error}") from error
     version = settings.verified_edits.verifier

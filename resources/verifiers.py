@@ -1,4 +1,4 @@
-"""Registered Qwen-Verify versions as verifiers of the neural profile; loaded at first use.
+"""Registered Qwen-Verify versions as verifiers of any profile; loaded at first use.
 
 A version's weights come out of the store into a folder below the home, every file's hash checked,
 when the first edit is verified: opening a project, or reading a fingerprint, loads nothing.

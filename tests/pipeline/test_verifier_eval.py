@@ -156,5 +156,5 @@ def test_who_is_not_here_cannot_be_promoted(project: Project, tmp_path: Path) ->
     with pytest.raises(RegistryError, match="no verifier 'nobody'; there are: broken-1"):
         promote(project, "nobody")
     register(project, "far-1", tmp_path / "w")
-    with pytest.raises(RegistryError, match='the profile "neural" can use it'):
+    with pytest.raises(RegistryError, match="it is registered, but nobody here can load it"):
         promote(project, "far-1")

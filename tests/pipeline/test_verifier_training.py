@@ -43,6 +43,9 @@ class ScriptedTrainer:
             raise TrainingError("nowhere holds no weights")
         return {"base": base}
 
+    def defaults(self, base: str, minutes: float | None) -> Mapping[str, Json]:
+        return {"sft.minutes": minutes} if minutes else {}
+
     def train(self, job: TrainingJob) -> Trained:
         self.jobs.append(job)
         self.seen.append([job.examples[place] for place in range(len(job.examples))])
@@ -202,5 +205,5 @@ def test_without_rows_or_a_trainer_it_is_told_what_to_do(project: Project, home:
     empty.run(Ref("verify_sft_set", MAIN))
     with pytest.raises(TrainingError, match="verify_sft_set has no rows to train on"):
         empty.run(Ref(SUPERVISED, "tiny-1"))
-    with pytest.raises(TrainingError, match='set profile = "neural"'):
+    with pytest.raises(TrainingError, match="nobody plays the part of the trainer"):
         open_measured(home).spec(Ref(SUPERVISED, "tiny-1"))

@@ -15,8 +15,15 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
-from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, effective
-from unicedit_assets.qwen_verify.training import SMALL, Declared, Method, TrainingError, sft_name
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, effective, trainer_of
+from unicedit_assets.qwen_verify.training import (
+    SMALL,
+    Declared,
+    Method,
+    TrainingError,
+    VerifierTrainer,
+    sft_name,
+)
 
 _STAGES = ("sft", "preference")
 
@@ -34,8 +41,13 @@ class Options:
     changes: tuple[str, ...] = ()
 
 
-def declared_of(version: str, options: Options) -> Declared:
+def declared_of(version: str, options: Options, trainer: VerifierTrainer) -> Declared:
     """Return a training as it will be declared.
+
+    Args:
+        version: its name.
+        options: what was asked for.
+        trainer: knows what settings suit a base.
 
     Raises:
         TrainingError: no base, two of them, or a change that cannot be read.
@@ -44,13 +56,11 @@ def declared_of(version: str, options: Options) -> Declared:
         raise TrainingError("name one base: --base FOLDER with weights, or --small")
     # A folder means the same from any working directory, and in Dagster's daemon.
     base = SMALL if options.small else str(Path(options.base).absolute())
-    changed: dict[str, Json] = {}
+    changed = dict(trainer.defaults(base, options.minutes))
     if options.lora_rank is not None:
         changed["lora_rank"] = options.lora_rank
-    for name in ("minutes", "epochs"):
-        value = getattr(options, name)
-        if value is not None:
-            changed |= {f"{stage}.{name}": value for stage in _STAGES}
+    if options.epochs is not None:
+        changed |= {f"{stage}.epochs": options.epochs for stage in _STAGES}
     changed |= dict(map(_change, options.changes))
     return Declared(version, base, options.method, changed)
 
@@ -78,7 +88,7 @@ def train_version(
         TrainingError, RegistryError: it cannot be trained as asked.
         RunError: a stage failed; what is done is kept, and the next call goes on.
     """
-    declared = declared_of(version, options)
+    declared = declared_of(version, options, trainer_of(project))
     for name in (version, sft_name(version)):
         new_name(project, name)
     effective(project.settings.training, declared)

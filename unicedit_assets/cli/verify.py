@@ -118,7 +118,7 @@ def train(
         int | None, typer.Option(min=0, help="Rank of LoRA adapters; 0 trains all weights.")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Most minutes a stage; 0: no bound.")
+        float | None, typer.Option(min=0, help="Minutes of all stages together.")
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over each set.")] = None,
     change: Annotated[

@@ -53,7 +53,7 @@ def decide(project: Project, version: str) -> Decision:
     known, over = project.backends.verifiers, verifier_version(project)
     if version not in known:
         registered = version in Versions(project.ledger.store).names()
-        hint = '; it is registered: the profile "neural" can use it' if registered else ""
+        hint = "; it is registered, but nobody here can load it" if registered else ""
         raise RegistryError(f"no verifier {version!r}; there are: {', '.join(sorted(known))}{hint}")
     if version == over:
         return Decision(version, over, remark=f"{version} verifies already")

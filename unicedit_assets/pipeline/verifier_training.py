@@ -8,7 +8,6 @@ that was cut off right after is adopted, not trained again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.rows import Collector
 from unicedit_assets.pipeline.stage import Job, Ref
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
+from unicedit_assets.qwen_verify.packing import PackedExamples, pack
 from unicedit_assets.qwen_verify.splitting import Split
 from unicedit_assets.qwen_verify.training import (
     Declared,
     Method,
-    SetExamples,
     Trained,
     TrainingError,
     TrainingJob,
@@ -57,7 +56,7 @@ class TrainingStage:
         settings = effective(project.settings.training, declared).identity_fields()
         common = {name: value for name, value in settings.items() if name not in _STAGES}
         if self.name == SUPERVISED:
-            base = dict(_trainer(project).base_identity(declared.base))
+            base = dict(trainer_of(project).base_identity(declared.base))
             return {"base": base, **common, "sft": settings["sft"]}
         return {
             "method": declared.method.value,
@@ -108,19 +107,21 @@ class TrainingStage:
             raise TrainingError(
                 f"{set_name} has no rows to train on: make synthetic pairs, or verify edits, first"
             )
-        return _trainer(project).train(job)
+        return trainer_of(project).train(job)
 
 
 _STAGES = ("sft", "preference")
 
 
-def _trainer(project: Project) -> VerifierTrainer:
+def trainer_of(project: Project) -> VerifierTrainer:
+    """Return who trains verifiers.
+
+    Raises:
+        TrainingError: nobody here can.
+    """
     trainer = project.backends.trainer
     if trainer is None:
-        raise TrainingError(
-            'nobody here can train a verifier: set profile = "neural" (pip install '
-            "'unicedit[neural]')"
-        )
+        raise TrainingError("nobody plays the part of the trainer in this project")
     return trainer
 
 
@@ -147,27 +148,21 @@ def effective(settings: TrainingSettings, declared: Declared) -> TrainingSetting
         raise TrainingError(f"training.{where}: {first['msg']}") from error
 
 
-def examples_of(project: Project, name: str, wanted: Split) -> SetExamples:
-    """Return one split of a training set as examples; pictures are read as they are asked for."""
+def examples_of(project: Project, name: str, wanted: Split) -> PackedExamples:
+    """Return one split of a training set as examples, copied to the local disk once."""
     manifest = project.require(Ref(name, MAIN))
-    place: dict[str, tuple[int, int]] = {}
-    for part in range(len(manifest.tables[schemas.ROWS])):
-        table = project.ledger.read_part(manifest, part, ["key", "split"])
-        for number, row in enumerate(table.to_pylist()):
-            if row["split"] == wanted:
-                place[row["key"]] = (part, number)
-    columns = [field.name for field in project.ledger.schema(manifest)]
 
-    @lru_cache(maxsize=4)
-    def load(part: int) -> Any:
-        return project.ledger.read_part(manifest, part, columns)
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for part in range(len(manifest.tables[schemas.ROWS])):
+            splits = project.ledger.read_part(manifest, part, ["split"])["split"].to_pylist()
+            # A part is of one split.
+            if wanted in splits:
+                columns = [field.name for field in project.ledger.schema(manifest)]
+                table = project.ledger.read_part(manifest, part, columns)
+                yield from (row for row in table.to_pylist() if row["split"] == wanted)
 
-    def row_of(key: str) -> Mapping[str, Any]:
-        part, number = place[key]
-        row: Mapping[str, Any] = load(part).slice(number, 1).to_pylist()[0]
-        return row
-
-    return SetExamples(list(place), row_of)
+    folder = project.home / WORK / "sets" / f"{name}-{manifest.fingerprint}-{wanted.value}"
+    return pack(folder, rows())
 
 
 def _curve_json(trained: Trained) -> list[Json]:

@@ -6,13 +6,12 @@ own to go on in; it knows nothing of partitions, stores or versions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from unicedit_assets.domain import codec
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.qwen_verify.question import Example
 
@@ -119,6 +118,15 @@ class VerifierTrainer(Protocol):
         """
         ...
 
+    def defaults(self, base: str, minutes: float | None) -> Mapping[str, Json]:
+        """Return the training settings that suit a base, dotted name -> value.
+
+        Args:
+            base: ``small`` or a folder.
+            minutes: of all stages together; None: as long as that base needs.
+        """
+        ...
+
     def train(self, job: TrainingJob) -> Trained:
         """Carry out one stage; progress is shown on the terminal.
 
@@ -126,39 +134,3 @@ class VerifierTrainer(Protocol):
             TrainingError: it cannot be trained as asked.
         """
         ...
-
-
-class SetExamples(Sequence[Example]):
-    """Rows of a training set as examples, decoded when they are asked for.
-
-    Args:
-        keys: the rows, in order.
-        row_of: reads a row with its pictures.
-    """
-
-    def __init__(self, keys: Sequence[str], row_of: Callable[[str], Mapping[str, Any]]) -> None:
-        self._keys, self._row_of = keys, row_of
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return SetExamples(self._keys[index], self._row_of)
-        return example_of_row(self._row_of(self._keys[index]))
-
-
-def example_of_row(row: Mapping[str, Any]) -> Example:
-    """Return a row of a training set as an example, its pictures decoded."""
-    source, edited = (codec.decode(picture["bytes"]) for picture in row["images"])
-    return Example(
-        key=row["key"],
-        kind=row["kind"],
-        subtask=row["subtask"],
-        source=source,
-        edited=edited,
-        en=row["prompt_en"],
-        cn=row["prompt_cn"],
-        target=row["target"],
-        rejected=row.get("rejected", ""),
-    )
