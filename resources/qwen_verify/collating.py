@@ -17,7 +17,9 @@ from torch import Tensor
 from resources.qwen_verify.losses import IGNORED
 from resources.vlms.in_vllm import chat_text
 from unicedit_assets.domain.roles import Pixels
-from unicedit_assets.qwen_verify.question import Example, question_of
+from unicedit_assets.qwen_verify.question import Example
+from unicedit_assets.vlm.stacking import Layout
+from unicedit_assets.vlm.verifier import trained_question
 
 Batch = dict[str, Tensor]
 
@@ -28,13 +30,11 @@ class Collator:
 
     Attributes:
         processor: of the model; words the chat and says how patches are cut.
-        panel, panels: of the tall picture; see ``unicedit_assets.vlm.stacking``.
-        max_pixels: of one panel where ``panel`` is 0.
+        layout: of the tall picture.
     """
 
     processor: Any
-    panel: int = 0
-    panels: int = 2
+    layout: Layout
 
     def sft(self, examples: Sequence[Example]) -> Batch:
         """Return a batch whose labels are the true replies."""
@@ -75,7 +75,7 @@ class Collator:
         patches, grid = self._patches(pictures)
         times = len(replies) // len(examples)
         prompts = [self._ids(text, grid[row]) for row, text in enumerate(texts)] * times
-        ends = self.processor.tokenizer("".join(replies[:0]) + "<|im_end|>")["input_ids"]
+        ends = self._tokens(["<|im_end|>"])[0]
         ids, labels = [], []
         for prompt, reply in zip(prompts, self._tokens(replies), strict=True):
             ids.append(prompt + reply + ends)
@@ -95,7 +95,7 @@ class Collator:
     def _asked(self, examples: Sequence[Example]) -> tuple[list[Pixels], list[str]]:
         pictures, texts = [], []
         for one in examples:
-            asked = question_of(one.source, one.edited, one.en, one.cn, self.panel, self.panels)
+            asked = trained_question(one.source, one.edited, one.en, one.cn, self.layout)
             pictures.append(asked.images[0])
             texts.append(chat_text(self.processor, asked))
         return pictures, texts
@@ -109,7 +109,7 @@ class Collator:
         return self._tokens([text.replace("<|image_pad|>", "<|image_pad|>" * cells)])[0]
 
     def _patches(self, pictures: Sequence[Pixels]) -> tuple[Tensor, Tensor]:
-        if self.panel:
+        if self.layout.side:
             return patches_of(np.stack(pictures), self.processor.image_processor)
         made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
         return made["pixel_values"], made["image_grid_thw"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from transformers import AutoConfig
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLConfig
 
+from unicedit_assets.vlm.stacking import Layout
+
 MODEL_TYPE = "qwen_verify"
 NONE, ADD, TOKENS = "none", "add", "tokens"
 # Way of the difference context -> panels of the one tall picture: source, edit, room for c_v.
@@ -33,9 +35,9 @@ class QwenVerifyConfig(Qwen2_5_VLConfig):
             )
 
     @property
-    def panels(self) -> int:
-        """How many panels the one tall picture has."""
-        return PANELS[self.difference]
+    def layout(self) -> Layout:
+        """How the one tall picture is made."""
+        return Layout(panels=PANELS[self.difference], side=self.panel)
 
 
 def register_config() -> None:

@@ -48,7 +48,7 @@ class Predictor:
         )
         self._model.to(device).eval()
         self._processor = AutoProcessor.from_pretrained(checkpoint, trust_remote_code=False)
-        self._collator = Collator(self._processor, config.panel, config.panels)
+        self._collator = Collator(self._processor, config.layout)
         self._batch, self._context = batch, context
 
     def chains(self, examples: Sequence[Example], longest: int = _LONGEST) -> list[str]:

@@ -98,11 +98,14 @@ def processor_for(tokenizer: Any, size: Size = SMALL) -> Any:
     )
 
 
-def save_model(model: Any, processor: Any, folder: Path) -> Path:
-    """Save a model as a folder that transformers and vLLM load: safetensors, no pickles."""
+def save_model(model: Any, processor: Any, folder: Path, state: Any = None) -> Path:
+    """Save a model as a folder that transformers and vLLM load: safetensors, no pickles.
+
+    The weights come last: a folder that has them is whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    processor.save_pretrained(folder)
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=state)
     return folder

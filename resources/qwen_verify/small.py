@@ -9,6 +9,7 @@ off. What comes out is ``OUT/d2po/model``, a folder for ``kind = "transformers"`
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import shutil
@@ -110,7 +111,7 @@ def train_sft(out: Path, examples: ExampleFolder, settings: TrainingSettings, si
     )
     config = small_config(tokenizer, size, settings.difference)
     model = on_cpu(from_scratch(config, settings.seed))
-    collator = Collator(processor_for(tokenizer, size), size.panel, PANELS[settings.difference])
+    collator = Collator(processor_for(tokenizer, size), config.layout)
     chosen = [i for i, row in enumerate(rows) if row["kind"] in SUPERVISED]
     return stages.sft(model, collator, stages.Subset(examples, chosen), settings, out, cpu=True)
 
@@ -125,10 +126,13 @@ def train_preference(
         supervised, use_safetensors=True, dtype=torch.float32
     )
     processor = AutoProcessor.from_pretrained(supervised, trust_remote_code=False)
-    collator = Collator(processor, model.config.panel, model.config.panels)
+    collator = Collator(processor, model.config.layout)
     chosen = [i for i, row in enumerate(examples.rows()) if row["rejected"]]
     subset = stages.Subset(examples, chosen)
-    return stages.preference(on_cpu(model), collator, subset, settings, out, cpu=True)
+    reference = on_cpu(copy.deepcopy(model))
+    return stages.preference(
+        on_cpu(model), collator, subset, settings, out, cpu=True, reference=reference
+    )
 
 
 def on_cpu(model: Any, compiled: bool = True) -> Any:

@@ -79,10 +79,17 @@ def preference(
     settings: TrainingSettings,
     out: Path,
     cpu: bool = False,
+    reference: Any = None,
 ) -> Path:
-    """Train stage 2 from an SFT model, which is its own frozen reference, and return its folder."""
+    """Train stage 2 from an SFT model and return its folder.
+
+    Args:
+        reference: the frozen SFT model; None takes a copy of the model, or with LoRA the model
+            without its adapter.
+    """
     budget, told = callbacks(out, out.name, settings.preference)
-    lora = hasattr(model, "disable_adapter")
+    if reference is None and not hasattr(model, "disable_adapter"):
+        reference = copy.deepcopy(model)
     trainer = PreferenceTrainer(
         model=model,
         args=arguments(settings, settings.preference, out, cpu),
@@ -92,16 +99,22 @@ def preference(
         budget=budget,
         warmup=settings.preference.warmup,
         stage=settings.preference,
-        reference=None if lora else copy.deepcopy(model),
+        reference=reference,
     )
     return _run(trainer, collator, out)
 
 
 def _run(trainer: Any, collator: Collator, out: Path) -> Path:
+    if hasattr(trainer.model, "merge_and_unload") and trainer.is_fsdp_enabled:
+        raise ValueError("LoRA under FSDP is not supported: use lora_rank = 0, or launch without it")
     found = last_checkpoint(out)
     trainer.train(resume_from_checkpoint=str(found) if found else None)
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    draw_curve(out.parent / "curve.csv", out.parent / "curve.png")
-    return save_model(model, collator.processor, out / "model")
+    state = trainer.accelerator.get_state_dict(trainer.model)  # gathered, where it is sharded
+    if trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if hasattr(model, "merge_and_unload"):
+            model, state = model.merge_and_unload(), None
+        save_model(model, collator.processor, out / "model", state)
+        draw_curve(out.parent / "curve.csv", out.parent / "curve.png")
+    trainer.accelerator.wait_for_everyone()
+    return out / "model"

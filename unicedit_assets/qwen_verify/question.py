@@ -10,12 +10,7 @@ import numpy as np
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.qwen_verify.chain import Chain, chain_of, rejected_chain
 from unicedit_assets.synthetic.pair import Kind, SyntheticPair, Wording
-from unicedit_assets.vlm.prompting import question
-from unicedit_assets.vlm.roles import Question
-from unicedit_assets.vlm.stacking import stacked
-from unicedit_assets.vlm.verifier import SCHEMA, trained_slots
 
-PROMPT = "verifier_trained"
 # An instruction that claims nothing: whoever answers must look.
 OPEN = (
     Wording("Change something in the picture.", "修改图片中的某处。", {}),
@@ -92,11 +87,3 @@ def opened(example: Example, share: float, seed: int) -> Example:
         return example
     said = OPEN[int(rng.integers(len(OPEN)))]
     return replace(example, en=said.en, cn=said.cn)
-
-
-def question_of(
-    source: Pixels, edited: Pixels, en: str, cn: str, panel: int = 0, panels: int = 2
-) -> Question:
-    """Return the question as a trained verifier is asked it: one tall picture, the texts."""
-    picture = stacked(source, edited, panel, panels)
-    return question(PROMPT, [picture], SCHEMA, trained_slots(en, cn))

@@ -7,6 +7,7 @@ on both lies within one item of the request, which is what a server keeps apart.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,35 +18,41 @@ from unicedit_assets.domain.roles import Pixels
 CELL = 28
 
 
-def panel_size(height: int, width: int, panel: int, max_pixels: int) -> tuple[int, int]:
-    """Return height and width of each panel, whole cells.
+@dataclass(frozen=True)
+class Layout:
+    """How the tall picture is made; a model is asked with the layout that it was trained with.
 
-    Args:
-        panel: side of square panels; 0 keeps the picture's aspect.
+    Attributes:
+        panels: 2, or 3 where the last one keeps room for difference tokens.
+        side: of square panels, pixels; 0 keeps the pictures' aspect.
         max_pixels: of one panel, where the aspect is kept.
     """
-    if panel:
-        return panel, panel
-    factor = min(1.0, math.sqrt(max_pixels / (height * width)))
-    whole = (max(1, int(side * factor / CELL)) * CELL for side in (height, width))
-    return next(whole), next(whole)
+
+    panels: int = 2
+    side: int = 0
+    max_pixels: int = 602_112
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of each panel for pictures of a size; whole cells."""
+        if self.side:
+            return self.side, self.side
+        factor = min(1.0, math.sqrt(self.max_pixels / (height * width)))
+        rows, columns = (max(1, int(side * factor / CELL)) for side in (height, width))
+        return rows * CELL, columns * CELL
 
 
-def stacked(
-    source: Pixels, edited: Pixels, panel: int = 0, panels: int = 2, max_pixels: int = 1_100_000
-) -> Pixels:
+def stacked(source: Pixels, edited: Pixels, layout: Layout) -> Pixels:
     """Return source above edited as one picture; a third panel, where asked for, is black.
 
     Raises:
         ValueError: the pictures are not of one shape (H, W, 3).
     """
     if source.shape != edited.shape or source.ndim != 3 or source.shape[2] != 3:
-        raise ValueError(
-            f"source and edited picture must have one shape (H, W, 3): {source.shape}, {edited.shape}"
-        )
-    height, width = panel_size(*source.shape[:2], panel, max_pixels)
+        shapes = f"{source.shape} and {edited.shape}"
+        raise ValueError(f"source and edited picture must have one shape (H, W, 3), not {shapes}")
+    height, width = layout.size(*source.shape[:2])
     sides = [_fitted(side, height, width) for side in (source, edited)]
-    room = [np.zeros_like(sides[0])] * (panels - 2)
+    room = [np.zeros_like(sides[0])] * (layout.panels - 2)
     return np.concatenate([*sides, *room])
 
 
