@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from resources.vlms.build import vlm_from
 from unicedit_assets.domain.identity import Json
@@ -58,7 +59,8 @@ class RegisteredVerifier:
             "version": self.version.name,
             "sha256": self.version.sha256,
             "code": CODE,
-            "prompt_sha256": prompt_sha256("verifier"),
+            # Which of the two is asked follows from the version's own configuration.
+            "prompt_sha256": prompt_sha256("verifier", "verifier_trained"),
             "options": asdict(self.options),
             "served_by": server,
         }
@@ -94,15 +96,30 @@ class RegisteredVerifier:
 
     def _build(self) -> VlmVerifier:
         settings = Settings.model_validate_json(self.settings)
+        versions = Versions(open_store(self.store_url))
         model: VlmModel
         if self.served_by is not None:
             model = self.served_by.model_copy(update={"model": self.version.name})
         else:
-            versions = Versions(open_store(self.store_url))
             folder = versions.materialize(self.version, Path(self.cache))
             model = TransformersVlm(model=str(folder), device=settings.roles.device)
-        vlm = vlm_from(f"verifier-{self.version.name}", model, settings.gpu)
-        return VlmVerifier(self.version.name, vlm, self.options)
+        shown = panels_of(versions.config(self.version))
+        vlm = vlm_from(
+            f"verifier-{self.version.name}", model.model_copy(update=shown), settings.gpu
+        )
+        layout = model.model_copy(update=shown).layout
+        return VlmVerifier(self.version.name, vlm, replace(self.options, layout=layout))
+
+
+def panels_of(config: Mapping[str, Any]) -> dict[str, int]:
+    """Return how a model is shown both pictures, as settings of a VLM, from its config.json.
+
+    A trained Qwen-Verify sees one tall picture; any other model is asked with two pictures.
+    """
+    if config.get("model_type") != "qwen_verify":
+        return {}
+    panels = 3 if config.get("difference") == "tokens" else 2
+    return {"panels": panels, "panel_side": int(config.get("panel", 0))}
 
 
 def registered_verifiers(

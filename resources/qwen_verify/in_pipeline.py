@@ -5,6 +5,7 @@ Importing this loads nothing heavy; torch waits for the first job.
 
 from __future__ import annotations
 
+import copy
 import csv
 import importlib.util
 import os
@@ -99,94 +100,68 @@ def _stage(job: TrainingJob, settings: TrainingSettings) -> Path:
     cpu = not torch.cuda.is_available()
     if cpu:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
+    out = job.work / job.method.value
     if job.method is Method.SFT:
         model, collator = _fresh(job, settings, cpu)
-        examples = _ready(job, collator.panel, job.examples)
-        return stages.sft(model, collator, examples, settings, job.work / "sft", cpu=cpu)
+        examples = _ready(job, collator.layout.side)
+        return stages.sft(model, collator, examples, settings, out, cpu=cpu)
     second = settings.preference.model_copy(update={"context": job.method is Method.D2PO})
     settings = settings.model_copy(update={"preference": second})
-    model, collator = _continued(job, settings, cpu)
-    examples = _ready(job, collator.panel, job.examples)
-    out = job.work / job.method.value
-    return stages.preference(model, collator, examples, settings, out, cpu=cpu)
+    model, collator = _loaded(job.base, settings)
+    # A copy that was made after layers were fused could not be frozen apart from them.
+    adapters = hasattr(model, "disable_adapter")
+    reference = None if adapters else _fast(copy.deepcopy(model), collator, cpu)
+    examples = _ready(job, collator.layout.side)
+    return stages.preference(
+        _fast(model, collator, cpu), collator, examples, settings, out, cpu, reference
+    )
 
 
 def _fresh(job: TrainingJob, settings: TrainingSettings, cpu: bool) -> tuple[Any, Any]:
     """Return the model that stage 1 begins with, and what makes its batches."""
+    if job.base != SMALL:
+        model, collator = _loaded(job.base, settings)
+        return _fast(model, collator, cpu), collator
     from resources.qwen_verify.collating import Collator
-    from resources.qwen_verify.config import PANELS
+    from resources.qwen_verify.model import from_scratch
+    from resources.qwen_verify.sizes import SMALL as SIZE
+    from resources.qwen_verify.sizes import processor_for, small_config
+    from resources.qwen_verify.tokenizer import train_tokenizer
 
-    panels = PANELS[settings.difference]
-    if job.base == SMALL:
-        from resources.qwen_verify.model import from_scratch
-        from resources.qwen_verify.sizes import SMALL as SIZE
-        from resources.qwen_verify.sizes import processor_for, small_config
-        from resources.qwen_verify.tokenizer import train_tokenizer
-
-        tokenizer = train_tokenizer(_corpus(job.examples))
-        config = small_config(tokenizer, SIZE, settings.difference)
-        model = _placed(from_scratch(config, settings.seed), settings, cpu)
-        return model, Collator(processor_for(tokenizer, SIZE), SIZE.panel, panels)
-    from transformers import AutoProcessor
-
-    from resources.qwen_verify.model import from_qwen
-
-    try:
-        model = from_qwen(job.base, settings.difference, dtype="auto")
-    except ValueError as error:
-        raise TrainingError(str(error)) from error
-    processor = AutoProcessor.from_pretrained(job.base, trust_remote_code=False)
-    collator = Collator(processor, model.config.panel, panels, settings.max_pixels)
-    return _placed(model, settings, cpu), collator
+    tokenizer = train_tokenizer(_corpus(job.examples))
+    config = small_config(tokenizer, SIZE, settings.difference)
+    collator = Collator(processor_for(tokenizer, SIZE), config.layout)
+    return _fast(from_scratch(config, settings.seed), collator, cpu), collator
 
 
-def _continued(job: TrainingJob, settings: TrainingSettings, cpu: bool) -> tuple[Any, Any]:
-    """Return the supervised model, and what makes its batches."""
-    from transformers import AutoProcessor
+def _loaded(folder: str, settings: TrainingSettings) -> tuple[Any, Any]:
+    """Return a model of a folder ready to train, and what makes its batches."""
+    import torch
+    from transformers import AutoConfig, AutoProcessor
 
     from resources.qwen_verify.collating import Collator
-    from resources.qwen_verify.model import QwenVerifyForConditionalGeneration, register
+    from resources.qwen_verify.full import adapted, prepared
+    from resources.qwen_verify.model import from_qwen, register
 
     register()
-    model = QwenVerifyForConditionalGeneration.from_pretrained(
-        job.base, use_safetensors=True, dtype="auto"
-    )
-    processor = AutoProcessor.from_pretrained(job.base, trust_remote_code=False)
-    config = model.config
-    collator = Collator(processor, config.panel, config.panels, settings.max_pixels)
-    return _placed(model, settings, cpu), collator
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if not getattr(config, "panel", 0):
+            return prepared(folder, settings)
+        model = from_qwen(folder, settings.difference, dtype=torch.float32)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+    return adapted(model, settings), Collator(processor, config.layout)
 
 
-def _placed(model: Any, settings: TrainingSettings, cpu: bool) -> Any:
-    """Return the model as it is trained: with adapters where asked for, fast on a CPU."""
-    if settings.lora_rank:
-        return _with_adapters(model, settings)
-    if not settings.train_vision:
-        model.model.visual.requires_grad_(False)
-    if cpu:
-        from resources.qwen_verify.small import on_cpu
+def _fast(model: Any, collator: Any, cpu: bool) -> Any:
+    """Choose what a CPU is fastest at, for a small model."""
+    if not (cpu and collator.layout.side) or hasattr(model, "disable_adapter"):
+        return model
+    from resources.qwen_verify.small import on_cpu
 
-        return on_cpu(model)
-    return model
-
-
-def _with_adapters(model: Any, settings: TrainingSettings) -> Any:
-    """Return the model with LoRA adapters; the difference path learns whole."""
-    from peft import LoraConfig, get_peft_model
-
-    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    if settings.train_vision:
-        names += ["qkv", "proj"]
-    whole = ["diff_proj"] if hasattr(model.model, "diff_proj") else None
-    config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=2 * settings.lora_rank,
-        target_modules=rf".*(?:{'|'.join(names)})"
-        if settings.train_vision
-        else rf".*language_model.*\.(?:{'|'.join(names)})",
-        modules_to_save=whole,
-    )
-    return get_peft_model(model, config)
+    return on_cpu(model)
 
 
 def _corpus(examples: Sequence[Example]) -> list[str]:
@@ -198,12 +173,13 @@ def _corpus(examples: Sequence[Example]) -> list[str]:
     return [row[name] for row in rows[:_CORPUS] for name in ("en", "cn", "target", "rejected")]
 
 
-def _ready(job: TrainingJob, panel: int, examples: Sequence[Example]) -> Sequence[Example]:
+def _ready(job: TrainingJob, panel: int) -> Sequence[Example]:
     """Return examples that training need not wait for.
 
     A model with panels of one size gets them drawn to it once, in mapped files; any other decodes
     them as it goes.
     """
+    examples = job.examples
     if not panel:
         return examples
     from resources.qwen_verify.small import draw_pairs

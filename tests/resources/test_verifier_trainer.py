@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
 from qwen_verify.toy import toy_pair
+
 from resources.qwen_verify.in_pipeline import QwenVerifyTrainer
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.qwen_verify.question import Example, example_of

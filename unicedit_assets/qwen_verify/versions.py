@@ -183,6 +183,24 @@ class Versions:
             self._fetch(version, path, target)
         return folder
 
+    def config(self, version: Version) -> dict[str, JsonValue]:
+        """Return a version's ``config.json``, its hash checked.
+
+        Raises:
+            VersionError: it is missing, damaged, or no JSON object.
+        """
+        with self._open(version, _CONFIG) as stream:
+            data = stream.read()
+        found = VersionFile(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        self._compare(version, _CONFIG, version.files[_CONFIG], found)
+        try:
+            value = json.loads(data)
+        except ValueError as error:
+            raise VersionError(f"{_CONFIG} of {version.name!r} is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise VersionError(f"{_CONFIG} of {version.name!r} is no JSON object")
+        return value
+
     def verify(self, version: Version) -> None:
         """Read every byte of a version and compare the hashes.
 
