@@ -225,8 +225,8 @@ def _drawn(seed: int, spec: PairSpec, plan: _Plan) -> tuple[Edit, Pixels, Pixels
 
 
 def _differs(one: Pixels, two: Pixels) -> NDArray[np.bool_]:
-    apart = np.maximum(one, two) - np.minimum(one, two)
-    return np.asarray(apart.max(axis=2) > _DIFFERS)
+    apart = np.maximum(one, two) - np.minimum(one, two) > _DIFFERS
+    return np.asarray(apart[..., 0] | apart[..., 1] | apart[..., 2])
 
 
 def _kind(plan: _Plan, edit: Edit) -> Kind:
