@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from unicedit_assets.cli import synthetic
 from unicedit_assets.cli.data_sets import audit, verify
 from unicedit_assets.settings import HOME_VARIABLE
 
@@ -261,6 +262,7 @@ def ui(
 
 app.command()(verify)
 app.command()(audit)
+app.add_typer(synthetic.app, name="synthetic")
 
 
 def main() -> None:
