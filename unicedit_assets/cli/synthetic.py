@@ -91,7 +91,10 @@ def distribution(
     for number in range(seed, seed + pairs):
         pair = make_pair(number, spec)
         counted[pair.subtask, pair.kind.value] += 1
-    table = Table("subtask", *DISTRIBUTION, "all", title=f"{pairs} pairs from seed {seed}")
+    table = Table(title=f"{pairs} pairs from seed {seed}", padding=(0, 0))
+    table.add_column("subtask", no_wrap=True)
+    for name in (*DISTRIBUTION, "all"):
+        table.add_column(name, justify="right", overflow="fold")
     for subtask in SUBTASKS:
         row = [counted[subtask, kind] for kind in DISTRIBUTION]
         table.add_row(subtask, *map(str, row), str(sum(row)))

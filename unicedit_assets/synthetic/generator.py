@@ -57,7 +57,7 @@ class PairSpec:
     """What pair to make.
 
     Attributes:
-        subtask: one of the 22, or None to draw one, all equally often.
+        subtask: one of the 22, or None to draw one: 22 seeds from a multiple of 22 on give all.
         kind: or None to draw by ``DISTRIBUTION``.
         strength: of the planted failure, or for the other kinds of the edit where that is gradual;
             None draws one that is seen. Below ``failures.VISIBLE`` the pair counts as if nothing
@@ -172,7 +172,9 @@ def _stream(
 
 def _planned(seed: int, spec: PairSpec) -> _Plan:
     rng = _stream(seed, spec, "plan")
-    subtask = SUBTASKS[int(rng.integers(len(SUBTASKS)))]
+    block, place = divmod(seed, len(SUBTASKS))
+    order = _stream(block, spec, "subtasks").permutation(len(SUBTASKS))
+    subtask = SUBTASKS[int(order[place])]
     kinds = list(DISTRIBUTION)
     kind = kinds[int(rng.choice(len(kinds), p=list(DISTRIBUTION.values())))]
     subtask = spec.subtask or subtask
