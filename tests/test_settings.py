@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from resources.embedded import embedded_backends
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import EVERYTHING, PIPELINE
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.settings import (
@@ -94,6 +94,12 @@ IDENTITY: dict[str, tuple[Any, str]] = {
     "unicedit_10m.duplicate_distance": (3, "unicedit_10m"),
     "unicbench_scores.per_image": (3, "unicbench_scores"),
     "unicbench_scores.seed": (1, "unicbench_scores"),
+    "synthetic_pairs.rows": (9, "synthetic_pairs"),
+    "synthetic_pairs.side": (96, "synthetic_pairs"),
+    "synthetic_pairs.style": ("plain", "synthetic_pairs"),
+    "synthetic_pairs.held_out": (0.1, "synthetic_pairs"),
+    "synthetic_pairs.vague": (0.5, "synthetic_pairs"),
+    "synthetic_pairs.seed": (1, "synthetic_pairs"),
 }
 
 RUNTIME: dict[str, Any] = {
@@ -107,7 +113,8 @@ RUNTIME: dict[str, Any] = {
     "gpu": {"wait": 1.0, "shared": True},
     "roles": {"judge": "somebody"},
     "subject_model": "elsewhere",
-    **{f"{stage}.chunk": 77 for stage in (*PIPELINE, "checks")},
+    **{f"{stage}.chunk": 77 for stage in (*EVERYTHING, "checks")},
+    "synthetic_pairs.shards": 3,
     "raw_images.max_unreadable": 0.9,
     "checks.max_reject_rate": 0.11,
     "checks.max_failure_rate": 0.011,
@@ -143,7 +150,9 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 
 
 def fingerprints(project: Project) -> dict[str, str]:
-    return {stage: project.spec(project.refs(stage)[0]).fingerprint for stage in PIPELINE}
+    first = {stage: project.refs(stage)[0] for stage in PIPELINE}
+    first["synthetic_pairs"] = Ref("synthetic_pairs", "y00000")
+    return {stage: project.spec(ref).fingerprint for stage, ref in first.items()}
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +170,8 @@ def test_the_tables_here_name_every_field() -> None:
 def test_an_identity_field_changes_its_stage_and_none_before(project: Project, name: str) -> None:
     value, first = IDENTITY[name]
     before, after = fingerprints(project), fingerprints(reopened(project, nested(name, value)))
-    changed = [stage for stage in PIPELINE if before[stage] != after[stage]]
-    order = [stage for stage in PIPELINE if stage in changed]
+    changed = [stage for stage in EVERYTHING if before[stage] != after[stage]]
+    order = [stage for stage in EVERYTHING if stage in changed]
     assert first in changed
     if first != "unicbench_scores":
         assert order[0] == first

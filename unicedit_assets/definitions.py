@@ -1,4 +1,4 @@
-"""The table of contents: six assets in pipeline order, checks, jobs, sensors and resources."""
+"""The table of contents: six assets in pipeline order, those of training, checks, jobs, sensors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from unicedit_assets.jobs import JOBS
 from unicedit_assets.stages.edits import edits
 from unicedit_assets.stages.instructions import instructions
 from unicedit_assets.stages.raw_images import raw_images
+from unicedit_assets.stages.synthetic_pairs import synthetic_pairs
 from unicedit_assets.stages.unicbench_scores import unicbench_scores
 from unicedit_assets.stages.unicedit_10m import unicedit_10m
 from unicedit_assets.stages.verified_edits import verified_edits
@@ -26,9 +27,12 @@ ASSETS = {
     "unicbench_scores": unicbench_scores,
 }
 
+TRAINING_ASSETS = {"synthetic_pairs": synthetic_pairs}
+EVERY_ASSET = {**ASSETS, **TRAINING_ASSETS}
+
 defs = dg.Definitions(
-    assets=list(ASSETS.values()),
-    asset_checks=asset_checks(ASSETS),
+    assets=list(EVERY_ASSET.values()),
+    asset_checks=asset_checks(EVERY_ASSET),
     jobs=list(JOBS.values()),
     sensors=[new_images, re_verification],
     schedules=BACKFILLS,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
 
 SHARDS = dg.DynamicPartitionsDefinition(name="shards")
+SYNTHETIC_SHARDS = dg.DynamicPartitionsDefinition(name="synthetic_shards")
 RELEASES = dg.DynamicPartitionsDefinition(name="releases")
 # Dynamic, since settings name them: importing this module must not read a project.
 EDITORS = dg.DynamicPartitionsDefinition(name="editors")
@@ -51,6 +52,7 @@ def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
         (EDITORS, sorted(project.backends.editors)),
         (MODELS, sorted(project.backends.models)),
         (RELEASES, project.registry.releases()),
+        (SYNTHETIC_SHARDS, [ref.partition for ref in project.refs("synthetic_pairs")]),
     ):
         name = str(definition.name)
         known = set(instance.get_dynamic_partitions(name))

@@ -54,8 +54,12 @@ def sheet(
     for name in subtask or SUBTASKS:
         for number in range(each):
             spec = PairSpec(
-                *(name, Kind(kind) if kind else None, strength),
-                **{"split": split, "style": style, "backgrounds": backgrounds},
+                name,
+                Kind(kind) if kind else None,
+                strength,
+                split=split,
+                style=style,
+                backgrounds=backgrounds,
             )
             pairs.append(make_pair(seed + number, spec))
     Image.fromarray(contact_sheet(pairs, mask=mask)).save(out)
@@ -103,3 +107,37 @@ def distribution(
     table.add_row("share", *(f"{100 * number / pairs:.1f} %" for number in sums), "")
     table.add_row("drawn with", *(f"{100 * share:.0f} %" for share in DISTRIBUTION.values()), "")
     console.print(table)
+
+
+@app.command()
+def make(
+    shards: Annotated[
+        int, typer.Option(min=1, help="How many shards there should be; kept in unicedit.toml.")
+    ] = 1,
+    home: Annotated[Path, typer.Option("--home", envvar=HOME_VARIABLE)] = Path("unicedit-home"),
+) -> None:
+    """Draw shards of pairs into the lake, through Dagster; what is there is left alone.
+
+    Size, style and shares are settings: `unicedit settings synthetic_pairs`. A killed call resumes
+    at its next chunk.
+    """
+    from unicedit_assets.cli.home import enter, instance
+    from unicedit_assets.cli.running import run_stages
+
+    project = enter(home)
+    if shards > project.settings.synthetic_pairs.shards:
+        _keep_shards(home, shards)
+        project = enter(home)
+    report = run_stages(project, instance(), ["synthetic_pairs"], console)
+    console.print(f"{len(report.made)} shards made, {report.current} were up to date")
+
+
+def _keep_shards(home: Path, shards: int) -> None:
+    """Write the number into the settings, so that every later run knows these shards."""
+    from unicedit_assets.settings import SETTINGS_FILE, with_value
+
+    path = home / SETTINGS_FILE
+    fresh = path.with_suffix(".new")
+    text = with_value(path.read_text("utf-8"), "synthetic_pairs", "shards", shards)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

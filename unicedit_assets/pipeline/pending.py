@@ -19,6 +19,10 @@ PIPELINE = (
     "unicbench_scores",
 )
 
+# What is made beside the pipeline, to train verifiers with; none by default.
+TRAINING = ("synthetic_pairs",)
+EVERYTHING = (*PIPELINE, *TRAINING)
+
 
 class State(StrEnum):
     """How one partition stands under the present settings."""
@@ -38,13 +42,13 @@ class Standing:
     ready: bool
 
 
-def standings(project: Project, stages: Iterable[str] = PIPELINE) -> list[Standing]:
+def standings(project: Project, stages: Iterable[str] = EVERYTHING) -> list[Standing]:
     """Return the standing of every partition of some stages, in pipeline order.
 
     Stale means that an older version exists, made under other settings; missing, that none does.
     A few reads a partition, many at a time, and none of a manifest: see ``Ledger.looks``.
     """
-    refs = [ref for stage in PIPELINE if stage in set(stages) for ref in project.refs(stage)]
+    refs = [ref for stage in EVERYTHING if stage in set(stages) for ref in project.refs(stage)]
     looks = _looks(project, refs)
     inputs = {
         ref: project.stages[ref.stage].inputs(project, ref.partition)

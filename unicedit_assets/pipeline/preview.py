@@ -16,6 +16,7 @@ from unicedit_assets.storage.manifests import Manifest
 # Previews live in Dagster's event log, so they stay tiny.
 _PAIRS = 4
 _SIDE = 160
+_PAIR = ("source", "edit")
 
 
 def preview(project: Project, manifest: Manifest) -> str:
@@ -95,9 +96,26 @@ def _pairs(project: Project, manifest: Manifest, edits: Manifest, texts: list[st
     )
 
 
+def _synthetic(project: Project, manifest: Manifest) -> str:
+    texts = ["kind", "said_en", "true_en"]
+    rows = _some(project, manifest, ["key", "subtask", *texts])
+    pictures = [Pictures(project.ledger, manifest, "key", f"{name}_image") for name in _PAIR]
+    return _table(
+        ["before", "after", "subtask", *texts],
+        [
+            [
+                *(_picture(each[row["key"]]) for each in pictures),
+                *(_cell(row[name]) for name in ("subtask", *texts)),
+            ]
+            for row in rows
+        ],
+    )
+
+
 _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     "raw_images": _photographs,
     "instructions": _instructions,
     "edits": _edits,
     "verified_edits": _verified,
+    "synthetic_pairs": _synthetic,
 }

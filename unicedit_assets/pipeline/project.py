@@ -199,4 +199,6 @@ class Project:
             return [
                 Ref(stage, f"{model}/{language}") for model in models for language in ("en", "cn")
             ]
+        if stage == "synthetic_pairs":
+            return [Ref(stage, f"y{i:05d}") for i in range(self.settings.synthetic_pairs.shards)]
         raise KeyError(stage)

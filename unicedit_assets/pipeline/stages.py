@@ -10,6 +10,7 @@ from unicedit_assets.pipeline.instructions import Instructions
 from unicedit_assets.pipeline.raw_images import RawImages
 from unicedit_assets.pipeline.release import Release
 from unicedit_assets.pipeline.stage import Stage
+from unicedit_assets.pipeline.synthetic_pairs import SyntheticPairs
 from unicedit_assets.pipeline.unicbench import UnicBenchSamples, UnicBenchScores
 from unicedit_assets.pipeline.verified_edits import VerifiedEdits
 
@@ -21,6 +22,7 @@ _ALL: tuple[Stage, ...] = (
     UnicBenchSamples(),
     Release(),
     UnicBenchScores(),
+    SyntheticPairs(),
 )
 
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _ALL})

@@ -10,9 +10,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from unicedit_assets.domain.identity import digest
+from unicedit_assets.domain import libraries
+from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.domain.taxonomy import SUBTASKS
+from unicedit_assets.prompts import load_prompt
 from unicedit_assets.synthetic import failures, wording
 from unicedit_assets.synthetic.catalogue import EDITS
 from unicedit_assets.synthetic.compose import HELD_OUT_CLASSES, Draw
@@ -23,7 +25,15 @@ from unicedit_assets.synthetic.render import render
 from unicedit_assets.synthetic.scene import Scene, caption
 from unicedit_assets.synthetic.wording import slots_of
 
-__all__ = ["DISTRIBUTION", "HELD_OUT_CLASSES", "SPLITS", "PairSpec", "make_pair", "slots_of"]
+__all__ = [
+    "DISTRIBUTION",
+    "HELD_OUT_CLASSES",
+    "SPLITS",
+    "PairSpec",
+    "generator_identity",
+    "make_pair",
+    "slots_of",
+]
 
 SPLITS = ("train", "held_out_scenes", "held_out_wording", "held_out_classes")
 STYLES = ("plain", "rich")
@@ -109,6 +119,15 @@ class _Result:
     edited: Pixels
     differences: tuple[str, ...]
     after: Scene
+
+
+def generator_identity() -> Mapping[str, Json]:
+    """Return everything beside the specification that can change a pair."""
+    return {
+        "generator": CODE_VERSION,
+        "wordings": load_prompt("synthetic.yaml").sha256,
+        "libraries": libraries.versions("numpy", "opencv"),
+    }
 
 
 def make_pair(seed: int, spec: PairSpec) -> SyntheticPair:
