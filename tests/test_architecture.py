@@ -21,12 +21,24 @@ ALLOWED: dict[str, set[str]] = {
     "classical": {"domain", "prompts"},
     "evidence": {"domain", "prompts"},
     "vlm": {"domain", "prompts"},
+    "synthetic": {"domain", "prompts"},
     "published": {"domain"},
     "storage": {"domain"},
-    "synthetic": {"domain", "prompts"},
     "qwen_verify": {"domain", "storage", "synthetic", "truth", "vlm"},
-    "pipeline": {"domain", "storage", "published", "qwen_verify", "settings", "truth", "vlm"},
-    "checks": {"domain", "storage", "published", "qwen_verify", "settings", "pipeline"},
+    "pipeline": {
+        "domain",
+        "storage",
+        "published",
+        "qwen_verify",
+        "settings",
+        "synthetic",
+        "truth",
+        "vlm",
+    },
+    "checks": {
+        *("domain", "storage", "published", "qwen_verify", "settings", "synthetic", "pipeline"),
+        "vlm",
+    },
     "stages": {"pipeline", "partitions", "pools", "storage", "domain", "resources", "vlm"},
 }
 

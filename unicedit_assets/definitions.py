@@ -1,4 +1,4 @@
-"""The table of contents: the assets in pipeline order, checks, jobs, sensors and resources."""
+"""The table of contents: six assets in pipeline order, those of training, checks, jobs, sensors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from unicedit_assets.stages.instructions import instructions
 from unicedit_assets.stages.qwen_verify import qwen_verify, qwen_verify_sft
 from unicedit_assets.stages.qwen_verify_eval import qwen_verify_eval
 from unicedit_assets.stages.raw_images import raw_images
+from unicedit_assets.stages.synthetic_pairs import synthetic_pairs
 from unicedit_assets.stages.unicbench_scores import unicbench_scores
 from unicedit_assets.stages.unicedit_10m import unicedit_10m
 from unicedit_assets.stages.verified_edits import verified_edits
@@ -27,16 +28,21 @@ ASSETS = {
     "verified_edits": verified_edits,
     "unicedit_10m": unicedit_10m,
     "unicbench_scores": unicbench_scores,
+}
+
+TRAINING_ASSETS = {
+    "synthetic_pairs": synthetic_pairs,
     "verify_sft_set": verify_sft_set,
     "verify_preference_set": verify_preference_set,
     "qwen_verify_sft": qwen_verify_sft,
     "qwen_verify": qwen_verify,
     "qwen_verify_eval": qwen_verify_eval,
 }
+EVERY_ASSET = {**ASSETS, **TRAINING_ASSETS}
 
 defs = dg.Definitions(
-    assets=list(ASSETS.values()),
-    asset_checks=asset_checks(ASSETS),
+    assets=list(EVERY_ASSET.values()),
+    asset_checks=asset_checks(EVERY_ASSET),
     jobs=list(JOBS.values()),
     sensors=[new_images, re_verification],
     schedules=BACKFILLS,

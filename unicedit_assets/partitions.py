@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
 
 SHARDS = dg.DynamicPartitionsDefinition(name="shards")
+SYNTHETIC_SHARDS = dg.DynamicPartitionsDefinition(name="synthetic_shards")
 RELEASES = dg.DynamicPartitionsDefinition(name="releases")
 # Dynamic, since settings name them: importing this module must not read a project.
 EDITORS = dg.DynamicPartitionsDefinition(name="editors")
@@ -60,6 +61,7 @@ def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
         (RELEASES, project.registry.releases()),
         (TRAININGS, project.registry.trainings()),
         (VERIFIERS, [ref.partition for ref in project.refs("qwen_verify_eval")]),
+        (SYNTHETIC_SHARDS, [ref.partition for ref in project.refs("synthetic_pairs")]),
     ):
         name = str(definition.name)
         known = set(instance.get_dynamic_partitions(name))

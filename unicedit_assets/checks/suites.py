@@ -125,6 +125,16 @@ def _scores(settings: Settings) -> list[Rule]:
     ]
 
 
+def _synthetic(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("key"),
+        *_present("scene_id", "kind", "said_en", "said_cn"),
+        *_subtask(),
+        _within("strength", 0.0, 1.0),
+        *_true("is_english", "is_chinese", "decodes", "truth_matches", "is_repeated"),
+    ]
+
+
 def _training_set(settings: Settings) -> list[Rule]:
     splits = rule("ExpectColumnValuesToBeInSet", column="split", value_set=list(Split))
     return [
@@ -189,6 +199,12 @@ _SOUND: tuple[
     ("verified_edits", "Verdict, confidence and texts agree.", frames.verified, _verified),
     ("unicedit_10m", "Files, keys, schema and pictures of the release.", frames.release, _release),
     ("unicbench_scores", "Scores within 0-10, overall recomputed.", frames.scores, _scores),
+    (
+        "synthetic_pairs",
+        "Texts, truth by kind, and the same pair again from its seed.",
+        frames.synthetic,
+        _synthetic,
+    ),
     (
         SFT,
         "No group in two splits, chains that parse and fit, two pictures a row.",

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from unicedit_assets.cli import verify
+from unicedit_assets.cli import synthetic, verify
 from unicedit_assets.cli.data_sets import audit
 from unicedit_assets.settings import HOME_VARIABLE
 
@@ -94,11 +94,11 @@ def run(
     """
     from unicedit_assets.cli.home import enter, instance
     from unicedit_assets.cli.running import run_stages
-    from unicedit_assets.pipeline.pending import ALL_STAGES, PIPELINE
+    from unicedit_assets.pipeline.pending import EVERYTHING, PIPELINE
 
-    unknown = sorted(set(select or ()) - set(ALL_STAGES))
+    unknown = sorted(set(select or ()) - set(EVERYTHING))
     if unknown:
-        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(ALL_STAGES)}")
+        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(EVERYTHING)}")
     project = enter(home)
     if release:
         project.registry.add_release(release)
@@ -247,6 +247,7 @@ def ui(
 
 app.add_typer(verify.app, name="verify")
 app.command()(audit)
+app.add_typer(synthetic.app, name="synthetic")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unicedit_assets.definitions import defs
 from unicedit_assets.jobs import job_name
 from unicedit_assets.partitions import dagster_key, sync_partitions
-from unicedit_assets.pipeline.pending import ALL_STAGES, Standing, State, standings
+from unicedit_assets.pipeline.pending import EVERYTHING, Standing, State, standings
 from unicedit_assets.pipeline.progress import watching
 from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError, Project
 from unicedit_assets.pipeline.stage import Ref
@@ -64,7 +64,7 @@ def run_stages(
     report = RunReport()
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        for stage in (each for each in ALL_STAGES if each in stages):
+        for stage in (each for each in EVERYTHING if each in stages):
             # The runs open their own projects: what they gave up is known to nobody here.
             project.look_again()
             found = standings(project, [stage])

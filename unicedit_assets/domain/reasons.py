@@ -116,6 +116,8 @@ STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
         ),
         "unicedit_10m": frozenset({Reason.DUPLICATE, Reason.OVER_QUOTA, Reason.CONTAMINATED}),
         "unicbench_scores": frozenset({Reason.UNSCORED}),
+        # Drawn from a seed: nothing can be wrong with a row but our code, which fails the run.
+        "synthetic_pairs": frozenset(),
         "verify_sft_set": _SET_REASONS,
         "verify_preference_set": _SET_REASONS,
         "verifier_tests": frozenset({Reason.UNUSABLE}),

@@ -23,6 +23,7 @@ from unicedit_assets.storage.manifests import Manifest
 _PAIRS = 4
 _SIDE = 160
 _LONGEST = 300
+_PAIR = ("source", "edit")
 
 
 def preview(project: Project, manifest: Manifest) -> str:
@@ -134,6 +135,22 @@ def _evaluation(project: Project, manifest: Manifest) -> str:
     return f"{shown}\n\n![reliability]({data_uri(plot)})"
 
 
+def _synthetic(project: Project, manifest: Manifest) -> str:
+    texts = ["kind", "said_en", "true_en"]
+    rows = _some(project, manifest, ["key", "subtask", *texts])
+    pictures = [Pictures(project.ledger, manifest, "key", f"{name}_image") for name in _PAIR]
+    return _table(
+        ["before", "after", "subtask", *texts],
+        [
+            [
+                *(_picture(each[row["key"]]) for each in pictures),
+                *(_cell(row[name]) for name in ("subtask", *texts)),
+            ]
+            for row in rows
+        ],
+    )
+
+
 _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     "raw_images": _photographs,
     "instructions": _instructions,
@@ -142,4 +159,5 @@ _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     **dict.fromkeys((SFT, PREFERENCE), _training_set),
     **dict.fromkeys((SUPERVISED, PREFERRED), _curves),
     QwenVerifyEval.name: _evaluation,
+    "synthetic_pairs": _synthetic,
 }

@@ -212,7 +212,9 @@ class Project:
             **dict.fromkeys(("edits", "verified_edits"), edited),
             "unicedit_10m": registry.releases,
             "unicbench_scores": lambda: [f"{m}/{lang}" for m in models for lang in ("en", "cn")],
-            "synthetic_pairs": list,
+            "synthetic_pairs": lambda: [
+                f"y{i:05d}" for i in range(self.settings.synthetic_pairs.shards)
+            ],
             **dict.fromkeys(("verify_sft_set", "verify_preference_set"), lambda: [MAIN]),
             "qwen_verify_sft": registry.trainings,
             "qwen_verify": registry.preferred_trainings,

@@ -11,6 +11,7 @@ from unicedit_assets.pipeline.instructions import Instructions
 from unicedit_assets.pipeline.raw_images import RawImages
 from unicedit_assets.pipeline.release import Release
 from unicedit_assets.pipeline.stage import Stage
+from unicedit_assets.pipeline.synthetic_pairs import SyntheticPairs
 from unicedit_assets.pipeline.unicbench import UnicBenchSamples, UnicBenchScores
 from unicedit_assets.pipeline.verified_edits import VerifiedEdits
 from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
@@ -27,6 +28,7 @@ _ALL: tuple[Stage, ...] = (
     UnicBenchSamples(),
     Release(),
     UnicBenchScores(),
+    SyntheticPairs(),
     VerifierSet(SFT, with_features(schemas.VERIFY_SFT)),
     VerifierSet(PREFERENCE, with_features(schemas.VERIFY_PREFERENCE)),
     VerifierTests(),

@@ -105,7 +105,8 @@ class TrainingStage:
         )
         if not len(job.examples):
             raise TrainingError(
-                f"{set_name} has no rows to train on: make synthetic pairs, or verify edits, first"
+                f"{set_name} has no rows to train on: set synthetic_pairs.shards, or verify "
+                "edits, first"
             )
         return trainer_of(project).train(job)
 

@@ -23,6 +23,7 @@ from unicedit_assets.settings.stages import (
     InstructionsSettings,
     RawImagesSettings,
     ReleaseSettings,
+    SyntheticPairsSettings,
     UnicBenchSettings,
     VerifiedEditsSettings,
     VerifierSetsSettings,
@@ -79,6 +80,7 @@ class Settings(BaseModel):
     verified_edits: VerifiedEditsSettings = VerifiedEditsSettings()
     unicedit_10m: ReleaseSettings = ReleaseSettings()
     unicbench_scores: UnicBenchSettings = UnicBenchSettings()
+    synthetic_pairs: SyntheticPairsSettings = SyntheticPairsSettings()
     verifier_sets: VerifierSetsSettings = VerifierSetsSettings()
     verifier_tests: VerifierTestsSettings = VerifierTestsSettings()
     training: TrainingSettings = identity(

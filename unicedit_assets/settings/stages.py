@@ -101,6 +101,25 @@ class UnicBenchSettings(StageSettings):
     planted_rate: float = identity(0.6, "Fault rate of the `classical-faulty` model.", ge=0, le=1)
 
 
+class SyntheticPairsSettings(StageSettings):
+    """The pairs with exact truth that verifiers are trained with."""
+
+    chunk: int = runtime(64, "Rows a chunk; a finished chunk survives a kill.", ge=1)
+    shards: int = runtime(0, "How many shards there should be.", ge=0, le=100_000)
+    rows: int = identity(1000, "Pairs a shard.", ge=1)
+    side: int = identity(336, "Width and height of the pictures.", ge=64, le=2048)
+    style: Literal["plain", "rich"] = identity(
+        "rich", "`plain`: one to three large objects before simple places; `rich`: everything."
+    )
+    held_out: float = identity(
+        0.05, "Share of a shard in each of the three held-out splits.", ge=0, le=0.3
+    )
+    vague: float = identity(
+        0.1, "Share of normal pairs whose instruction leaves a claim open.", ge=0, le=1
+    )
+    seed: int = identity(0, "Seed of all pairs; others give others.", ge=0, lt=1 << 30)
+
+
 class CheckSettings(StageSettings):
     """Bounds of the data-quality checks."""
 

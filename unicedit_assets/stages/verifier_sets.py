@@ -6,9 +6,14 @@ from resources.project import ProjectResource
 from unicedit_assets.partitions import VERIFIER_SETS
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.stages.materialize import OWNERS, materialize
+from unicedit_assets.stages.synthetic_pairs import synthetic_pairs
 from unicedit_assets.stages.verified_edits import verified_edits
 
-GROUP = "6_train_verifiers"
+_DEPS = [
+    dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping())
+    for asset in (synthetic_pairs, verified_edits)
+]
+GROUP = "6_train"
 
 
 @dg.asset(
@@ -17,7 +22,7 @@ GROUP = "6_train_verifiers"
     kinds={"parquet", "huggingface"},
     owners=OWNERS,
     code_version=STAGES["verify_sft_set"].code_version,
-    deps=[dg.AssetDep(verified_edits, partition_mapping=dg.AllPartitionMapping())],
+    deps=_DEPS,
     description="Chat rows for supervised training (Normal and No Edit): synthetic pairs, verified "
     "edits and people's verdicts, split by scene and photograph, capped by kind and subtask.",
 )
@@ -34,7 +39,7 @@ def verify_sft_set(
     kinds={"parquet", "huggingface"},
     owners=OWNERS,
     code_version=STAGES["verify_preference_set"].code_version,
-    deps=[dg.AssetDep(verified_edits, partition_mapping=dg.AllPartitionMapping())],
+    deps=_DEPS,
     description="Chat rows for preference training (all kinds): the true chain, and a hallucinated "
     "one that differs in one claim; split exactly like the supervised set.",
 )

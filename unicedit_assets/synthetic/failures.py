@@ -94,7 +94,7 @@ def degraded(
     if kind == "blocks":
         quality = round(30 * (1 - strength) ** 2 + 2)
         jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        blocky = cv2.imdecode(jpeg, cv2.IMREAD_COLOR).astype(np.float32)
+        blocky = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.float32)
         return "the picture has block artefacts", _bytes(
             image + (blocky - image) * min(2 * strength, 1)
         )
@@ -155,7 +155,7 @@ def untouched(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _bytes(image: np.ndarray) -> Pixels:
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(image), 0, 255), np.uint8)
 
 
 def elsewhere(edit: Edit, rng: np.random.Generator) -> dict[str, str]:

@@ -42,7 +42,7 @@ def event(image: Floats, name: str, look: int) -> Floats:
             cv2.circle(drops, centre, round(size * side * 16), 240, -1, cv2.LINE_AA, 4)
         image = image * np.float32(0.82) + np.float32(26)
     share = (drops / np.float32(255))[..., None]
-    return image * (1 - share) + share * np.float32(238)
+    return np.asarray(image * (1 - share) + share * np.float32(238), np.float32)
 
 
 def camera_warp(image: Floats, camera: Camera) -> Floats:
@@ -133,7 +133,7 @@ def _oil(picture: np.ndarray, side: int) -> Floats:
     rng = np.random.default_rng(3)
     grain = rng.normal(0, 1, (height, width)).astype(np.float32)
     kernel = np.eye(9, dtype=np.float32) / 9
-    grain = cv2.filter2D(grain, -1, kernel) * 3
+    grain = np.asarray(cv2.filter2D(grain, -1, kernel) * 3, np.float32)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     reach = side / 130
     smeared = cv2.remap(

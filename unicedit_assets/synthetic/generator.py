@@ -10,9 +10,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from unicedit_assets.domain.identity import digest
+from unicedit_assets.domain import libraries
+from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.domain.taxonomy import SUBTASKS
+from unicedit_assets.prompts import load_prompt
 from unicedit_assets.synthetic import failures, wording
 from unicedit_assets.synthetic.catalogue import EDITS
 from unicedit_assets.synthetic.compose import HELD_OUT_CLASSES, Draw
@@ -23,7 +25,15 @@ from unicedit_assets.synthetic.render import render
 from unicedit_assets.synthetic.scene import Scene, caption
 from unicedit_assets.synthetic.wording import slots_of
 
-__all__ = ["DISTRIBUTION", "HELD_OUT_CLASSES", "SPLITS", "PairSpec", "make_pair", "slots_of"]
+__all__ = [
+    "DISTRIBUTION",
+    "HELD_OUT_CLASSES",
+    "SPLITS",
+    "PairSpec",
+    "generator_identity",
+    "make_pair",
+    "slots_of",
+]
 
 SPLITS = ("train", "held_out_scenes", "held_out_wording", "held_out_classes")
 STYLES = ("plain", "rich")
@@ -57,7 +67,7 @@ class PairSpec:
     """What pair to make.
 
     Attributes:
-        subtask: one of the 22, or None to draw one, all equally often.
+        subtask: one of the 22, or None to draw one: 22 seeds from a multiple of 22 on give all.
         kind: or None to draw by ``DISTRIBUTION``.
         strength: of the planted failure, or for the other kinds of the edit where that is gradual;
             None draws one that is seen. Below ``failures.VISIBLE`` the pair counts as if nothing
@@ -109,6 +119,15 @@ class _Result:
     edited: Pixels
     differences: tuple[str, ...]
     after: Scene
+
+
+def generator_identity() -> Mapping[str, Json]:
+    """Return everything beside the specification that can change a pair."""
+    return {
+        "generator": CODE_VERSION,
+        "wordings": load_prompt("synthetic.yaml").sha256,
+        "libraries": libraries.versions("numpy", "opencv"),
+    }
 
 
 def make_pair(seed: int, spec: PairSpec) -> SyntheticPair:
@@ -172,7 +191,9 @@ def _stream(
 
 def _planned(seed: int, spec: PairSpec) -> _Plan:
     rng = _stream(seed, spec, "plan")
-    subtask = SUBTASKS[int(rng.integers(len(SUBTASKS)))]
+    block, place = divmod(seed, len(SUBTASKS))
+    order = _stream(block, spec, "subtasks").permutation(len(SUBTASKS))
+    subtask = SUBTASKS[int(order[place])]
     kinds = list(DISTRIBUTION)
     kind = kinds[int(rng.choice(len(kinds), p=list(DISTRIBUTION.values())))]
     subtask = spec.subtask or subtask
@@ -225,8 +246,8 @@ def _drawn(seed: int, spec: PairSpec, plan: _Plan) -> tuple[Edit, Pixels, Pixels
 
 
 def _differs(one: Pixels, two: Pixels) -> NDArray[np.bool_]:
-    apart = np.maximum(one, two) - np.minimum(one, two)
-    return np.asarray(apart.max(axis=2) > _DIFFERS)
+    apart = np.maximum(one, two) - np.minimum(one, two) > _DIFFERS
+    return np.asarray(apart[..., 0] | apart[..., 1] | apart[..., 2])
 
 
 def _kind(plan: _Plan, edit: Edit) -> Kind:

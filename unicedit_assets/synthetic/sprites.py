@@ -182,12 +182,13 @@ def _relief(relief: str, wide: int, tall: int, light: float, material: str) -> F
     y = np.linspace(-1, 1, tall, dtype=np.float32)[:, None]
     gloss = 0.7 if material in ("metal", "gold", "glass") else 0.32
     if relief == "flat":
-        return 1.0 + 0.08 * light * x - 0.08 * y
+        return np.asarray(1.0 + 0.08 * light * x - 0.08 * y, np.float32)
     if relief == "tube":
         spot = np.exp(-(((x - light * 0.55) / 0.2) ** 2))
-        return np.repeat(1.02 - 0.3 * np.abs(x - light * 0.3) ** 2 + gloss * 0.6 * spot, tall, 0)
+        row = 1.02 - 0.3 * np.abs(x - light * 0.3) ** 2 + gloss * 0.6 * spot
+        return np.asarray(np.repeat(row, tall, 0), np.float32)
     away = (x - light * 0.35) ** 2 + (y + 0.4) ** 2
-    return 1.12 - 0.32 * away + gloss * np.exp(-away / 0.06)
+    return np.asarray(1.12 - 0.32 * away + gloss * np.exp(-away / 0.06), np.float32)
 
 
 def _write(shaded: Floats, text: str, box: tuple[float, float, float, float], dark: bool) -> None:
