@@ -14,8 +14,11 @@ from lakes import built_home, open_scripted, reopened
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.verifier_figures import evaluated, marks_of, truths
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT, data_files
 from unicedit_assets.qwen_verify.annotations import AnnotationError
+from unicedit_assets.qwen_verify.candidates import HELD_OUT
+from unicedit_assets.qwen_verify.claims import read
 from unicedit_assets.qwen_verify.splitting import leaks
 
 SPREAD = {"verifier_sets": {"validation": 0.3, "test": 0.3, "chunk": 2, "min_confidence": 0.0}}
@@ -247,3 +250,55 @@ def test_datasets_loads_the_files_of_each_split(project: Project, tmp_path: Path
             row = part[0]
             assert [picture.mode for picture in row["images"]] == ["RGB", "RGB"]
             assert row["messages"][1]["content"][0]["type"] == "image"
+
+
+@pytest.fixture
+def synthetic(tmp_path: Path) -> Project:
+    """A project without photographs: synthetic pairs alone."""
+    settings = {"shards": 1, "rows": 80, "side": 64, "style": "plain", "held_out": 0.1}
+    changes = {"synthetic_pairs": settings, "verifier_sets": {"most_over_median": 50.0}}
+    project = open_scripted(tmp_path / "home", changes)
+    project.run(Ref("synthetic_pairs", "y00000"))
+    return project
+
+
+def test_synthetic_pairs_alone_make_a_set_and_its_makers_splits_hold(synthetic: Project) -> None:
+    made = synthetic.require(Ref("synthetic_pairs", "y00000"))
+    pairs = {r["key"]: r for r in synthetic.ledger.read(made, schemas.ROWS).to_pylist()}
+    rows = {row["key"]: row for row in rows_of(synthetic, PREFERENCE)}
+    assert set(rows) == set(pairs)
+    for key, row in rows.items():
+        pair, chosen = pairs[key], json.loads(row["chosen"])
+        assert chosen["rewritten_en"] == (pair["true_en"] or "")
+        assert (row["prompt_en"], row["group"]) == (pair["said_en"], pair["scene_id"])
+        held = HELD_OUT.get(pair["split"])
+        if held is not None:
+            assert (row["split"], row["held_out"]) == ("test", held.value)
+        rejected = json.loads(row["rejected"])
+        if row["kind"] == "normal":
+            assert rejected["rewritten_en"] == pair["rejected_en"]
+        else:
+            assert rejected["rewritten_en"] == pair["said_en"]
+            assert rejected["class"] == "valid"
+    assert {"scenes", "wording", "classes"} <= {row["held_out"] for row in rows.values()}
+    supervised = rows_of(synthetic, SFT)
+    assert {row["kind"] for row in supervised} == {"normal", "no_edit"}
+    assert all(row["split"] == rows[row["key"]]["split"] for row in supervised)
+
+
+def test_synthetic_test_pairs_have_exact_truth(synthetic: Project) -> None:
+    synthetic.run(Ref(PREFERENCE, MAIN))
+    synthetic.run(Ref("unicbench_samples", MAIN))
+    synthetic.run(Ref("verifier_tests", MAIN))
+    for truth in truths(synthetic).values():
+        if truth.is_changed:
+            assert truth.language == "scene"
+            assert read(truth.cn, truth.language) is not None
+    synthetic.run(Ref("qwen_verify_eval", "pixels"))
+    found = evaluated(synthetic, "pixels")
+    assert found is not None
+    assert set(found.figures) == {"all", "scenes", "wording", "classes"}
+    # A baseline passes the instruction on: right where that is right, whatever its wording.
+    marks = marks_of(synthetic, synthetic.require(Ref("qwen_verify_eval", "pixels")))
+    seen = [one for one in marks if one.truth.kind == "normal" and one.said.is_changed]
+    assert {one.score for one in seen} == {10.0}
