@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import csv
 import importlib.util
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -98,8 +97,6 @@ def _stage(job: TrainingJob, settings: TrainingSettings) -> Path:
     from resources.qwen_verify import stages
 
     cpu = not torch.cuda.is_available()
-    if cpu:
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
     out = job.work / job.method.value
     if job.method is Method.SFT:
         model, collator = _fresh(job, settings, cpu)
