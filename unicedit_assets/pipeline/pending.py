@@ -51,7 +51,7 @@ class Standing:
     ready: bool
 
 
-def standings(project: Project, stages: Iterable[str] = EVERYTHING) -> list[Standing]:
+def standings(project: Project, stages: Iterable[str] = PIPELINE) -> list[Standing]:
     """Return the standing of every partition of some stages, in pipeline order.
 
     Stale means that an older version exists, made under other settings; missing, that none does.
