@@ -12,10 +12,14 @@ from unicedit_assets.pipeline.engine import WorkerDiedError
 from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.sources import SourceRootError
+from unicedit_assets.qwen_verify.annotations import AnnotationError
+from unicedit_assets.qwen_verify.training import TrainingError
+from unicedit_assets.qwen_verify.versions import VersionError
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.storage.blobs import StorageError
 
 EXPECTED = (
+    AnnotationError,
     BackendDownError,
     BlockedInputError,
     MissingInputError,
@@ -23,6 +27,8 @@ EXPECTED = (
     SettingsError,
     SourceRootError,
     StorageError,
+    TrainingError,
+    VersionError,
     WorkerDiedError,
 )
 

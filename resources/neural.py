@@ -43,8 +43,10 @@ def neural_backends(settings: Settings) -> Backends:
     for version, name in roles.verifiers.items():
         if version in verifiers:
             raise SettingsError(f"roles.verifiers: {version!r} is an embedded version's name")
-        options = VerifierOptions(entailment=roles.entailment)
-        verifiers[version] = VlmVerifier(version, _vlm(settings, name), options)
+        vlm = _vlm(settings, name)
+        layout = settings.vlms[name].layout
+        options = VerifierOptions(entailment=roles.entailment, layout=layout)
+        verifiers[version] = VlmVerifier(version, vlm, options)
     return replace(
         embedded,
         instructor=instructor,

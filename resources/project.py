@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 
 from resources.embedded import embedded_backends
 from resources.neural import neural_backends
+from resources.qwen_verify.in_pipeline import QwenVerifyTrainer
 from resources.ray_engine import RayEngine
+from resources.verifiers import registered_verifiers
 from unicedit_assets.checks.runner import ensure_checked
 from unicedit_assets.pipeline.engine import Engine, LocalEngine
 from unicedit_assets.pipeline.project import Backends, Project
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.settings import HOME_VARIABLE, Settings, SettingsError
-from unicedit_assets.storage.blobs import open_store
+from unicedit_assets.storage.blobs import BlobStore, open_store
 from unicedit_assets.storage.ledger import Ledger
 
 BACKENDS = {"embedded": embedded_backends, "neural": neural_backends}
@@ -29,8 +32,8 @@ def open_project(home: Path, settings: Settings | None = None) -> Project:
         StorageError: the lake cannot be reached.
     """
     settings = settings or Settings.load(home)
-    backends = _backends(settings)
     store = open_store(settings.lake_url(home))
+    backends = _backends(settings, store, home)
     return Project(
         home=home,
         settings=settings,
@@ -50,15 +53,19 @@ def engine_of(settings: Settings) -> Engine:
     return LocalEngine(settings.worker_count())
 
 
-def _backends(settings: Settings) -> Backends:
+def _backends(settings: Settings, store: BlobStore, home: Path) -> Backends:
     try:
         backends = BACKENDS[settings.profile](settings)
+        known = backends.verifiers
+        added = registered_verifiers(settings, store, home, known)
+        trainer = backends.trainer or QwenVerifyTrainer()
+        backends = replace(backends, verifiers={**known, **added}, trainer=trainer)
     except ValueError as error:
         raise SettingsError(f"the {settings.profile} backends cannot be set up: {error}") from error
     version = settings.verified_edits.verifier
     if version not in backends.verifiers:
-        known = ", ".join(backends.verifiers)
-        raise SettingsError(f"verified_edits.verifier: no verifier {version!r}; there are: {known}")
+        names = ", ".join(backends.verifiers)
+        raise SettingsError(f"verified_edits.verifier: no verifier {version!r}; there are: {names}")
     return backends
 
 

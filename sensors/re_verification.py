@@ -20,7 +20,8 @@ MAX_REQUESTS = 20
     jobs=[JOBS["verified_edits"]],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Re-verifies just those shards whose verdicts are not by the promoted verifier.",
+    description="Re-verifies just those shards whose verdicts are not by the promoted verifier "
+    "(`unicedit verify promote`).",
 )
 def re_verification(
     context: dg.SensorEvaluationContext, project: ProjectResource

@@ -21,11 +21,19 @@ ALLOWED: dict[str, set[str]] = {
     "classical": {"domain", "prompts"},
     "evidence": {"domain", "prompts"},
     "vlm": {"domain", "prompts"},
+    "synthetic": {"domain", "prompts"},
     "published": {"domain"},
     "bench": {"domain", "prompts", "vlm", "published", "classical", "truth"},
     "storage": {"domain"},
-    "pipeline": {"domain", "storage", "published", "settings", "bench"},
-    "checks": {"domain", "storage", "published", "settings", "pipeline"},
+    "qwen_verify": {"domain", "storage", "synthetic", "truth", "vlm"},
+    "pipeline": {
+        *("domain", "storage", "published", "settings", "bench"),
+        *("qwen_verify", "synthetic", "truth", "vlm"),
+    },
+    "checks": {
+        *("domain", "storage", "published", "settings", "pipeline"),
+        *("qwen_verify", "synthetic", "vlm"),
+    },
     "stages": {"pipeline", "partitions", "pools", "storage", "domain", "resources", "vlm"},
 }
 
@@ -92,7 +100,7 @@ def test_nothing_imports_the_command_line_or_the_definitions() -> None:
 
 def test_dagster_stays_where_it_belongs() -> None:
     pure = ["domain", "prompts", "classical", "evidence", "vlm", "published", "storage", "pipeline"]
-    for package in [*pure, "bench"]:
+    for package in [*pure, "bench", "synthetic", "qwen_verify", "truth"]:
         for path in files_of(package):
             assert "dagster" not in {name.split(".")[0] for name in imports(path)}, path
     for path in files_of("checks"):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import EVERYTHING
 from unicedit_assets.pools import run_tags
 
 
@@ -24,6 +24,6 @@ JOBS: Mapping[str, dg.UnresolvedAssetJobDefinition] = MappingProxyType(
             tags=run_tags(stage),
             description=f"Make one partition of {stage} and run its checks.",
         )
-        for stage in PIPELINE
+        for stage in EVERYTHING
     }
 )

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from unicedit_assets.pipeline.project import BENCHMARK
+from unicedit_assets.pipeline.project import MAIN
 
 if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
 
 SHARDS = dg.DynamicPartitionsDefinition(name="shards")
+SYNTHETIC_SHARDS = dg.DynamicPartitionsDefinition(name="synthetic_shards")
 RELEASES = dg.DynamicPartitionsDefinition(name="releases")
 # Dynamic, since settings name them: importing this module must not read a project.
 EDITORS = dg.DynamicPartitionsDefinition(name="editors")
 MODELS = dg.DynamicPartitionsDefinition(name="models")
-BENCHMARKS = dg.StaticPartitionsDefinition([BENCHMARK])
+# What is not divided: the benchmark and each training set.
+UNDIVIDED = dg.StaticPartitionsDefinition([MAIN])
+# Verifier versions and baselines that can be evaluated.
+VERIFIERS = dg.DynamicPartitionsDefinition(name="verifiers")
+# Trainings of verifiers, each by the name of the version that comes out.
+TRAININGS = dg.DynamicPartitionsDefinition(name="trainings")
 LANGUAGES = dg.StaticPartitionsDefinition(["en", "cn"])
 
 SHARDS_BY_EDITOR = dg.MultiPartitionsDefinition({"shard": SHARDS, "editor": EDITORS})
@@ -55,6 +61,9 @@ def sync_partitions(project: Project, instance: dg.DagsterInstance) -> None:
         (EDITORS, sorted(project.backends.editors)),
         (MODELS, sorted(project.backends.models)),
         (RELEASES, project.registry.releases()),
+        (TRAININGS, project.registry.trainings()),
+        (VERIFIERS, [ref.partition for ref in project.refs("qwen_verify_eval")]),
+        (SYNTHETIC_SHARDS, [ref.partition for ref in project.refs("synthetic_pairs")]),
     ):
         name = str(definition.name)
         known = set(instance.get_dynamic_partitions(name))

@@ -17,6 +17,7 @@ GPUS_VARIABLE = "UNICEDIT_GPUS_PER_RUN"
 
 EDITS = "gpu_edits"
 VLM = "gpu_vlm"
+TRAINING = "gpu_training"
 
 POOLS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,6 +27,9 @@ POOLS: Mapping[str, str] = MappingProxyType(
         "verified_edits": VLM,
         "unicbench_edits": EDITS,
         "unicbench_scores": VLM,
+        "qwen_verify_eval": VLM,
+        "qwen_verify_sft": TRAINING,
+        "qwen_verify": TRAINING,
     }
 )
 

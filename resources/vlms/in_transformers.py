@@ -122,6 +122,9 @@ class InTransformers:
     def _load(self) -> _Loaded:
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
+        from resources.qwen_verify.model import register
+
+        register()
         settings = self._settings
         source = {"revision": settings.revision or None, "trust_remote_code": False}
         try:

@@ -1,4 +1,4 @@
-"""register, run, status, show and promote-verifier, as a newcomer types them."""
+"""register, run, status, show and verify promote, as a newcomer types them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_walk_from_photographs_to_a_promotion(scripted: Path, tmp_path: Path) 
     shown = told("show", key["edit_id"][0].as_py())
     assert "Paint the" in shown
 
-    assert "scripted-2 verifies from now on" in told("promote-verifier", "scripted-2")
+    assert "scripted-2 verifies from now on" in told("verify", "promote", "scripted-2")
     assert "stale" in told("status")
     stale = {e.ref.stage for e in standings(open_project(scripted)) if e.state is State.STALE}
     assert stale == {"verified_edits", "unicedit_10m"}
@@ -96,7 +96,7 @@ def test_an_empty_home_has_a_status(scripted: Path) -> None:
     ("arguments", "sentence"),
     [
         (("register", "/nowhere/at/all"), "/nowhere/at/all is not a folder"),
-        (("promote-verifier", "nobody"), "no verifier 'nobody'; there are: scripted-1"),
+        (("verify", "promote", "nobody"), "no verifier 'nobody'; there are: scripted-1"),
         (("run", "--release", "Not A Name"), "a release name is lower case letters"),
     ],
 )
@@ -132,9 +132,9 @@ def test_a_stage_before_its_inputs_fails_and_says_what_to_do(
     assert "raw_images/s00000 has not been made" in str(result.exception)
 
 
-@pytest.mark.parametrize("command", ["register", "run", "status", "show", "promote-verifier"])
+@pytest.mark.parametrize("command", ["register", "run", "status", "show", "verify promote"])
 def test_help_teaches(command: str) -> None:
-    assert len(told(command, "--help")) > 150
+    assert len(told(*command.split(), "--help")) > 150
 
 
 @pytest.mark.slow

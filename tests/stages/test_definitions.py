@@ -11,9 +11,9 @@ import yaml
 from lakes import open_scripted
 
 from unicedit_assets.checks.suites import SUITES
-from unicedit_assets.definitions import ASSETS, defs
+from unicedit_assets.definitions import ASSETS, EVERY_ASSET, defs
 from unicedit_assets.partitions import LANGUAGES, dagster_key, lake_partition, sync_partitions
-from unicedit_assets.pipeline.pending import PIPELINE
+from unicedit_assets.pipeline.pending import EVERYTHING, PIPELINE
 from unicedit_assets.pipeline.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,12 @@ GRAPH = {
     "unicedit_10m": (["unicbench", "verified_edits"], "releases"),
     "unicbench_edits": (["unicbench"], "language|model"),
     "unicbench_scores": (["unicbench", "unicbench_edits"], "language|model"),
+    "synthetic_pairs": ([], "synthetic_shards"),
+    "verify_sft_set": (["synthetic_pairs", "verified_edits"], ["main"]),
+    "verify_preference_set": (["synthetic_pairs", "verified_edits"], ["main"]),
+    "qwen_verify_sft": (["verify_sft_set"], "trainings"),
+    "qwen_verify": (["qwen_verify_sft", "verify_preference_set"], "trainings"),
+    "qwen_verify_eval": (["verify_preference_set"], "verifiers"),
 }
 
 
@@ -37,6 +43,7 @@ def test_the_definitions_load() -> None:
 def test_the_assets_and_what_they_are_made_from() -> None:
     graph = defs.resolve_asset_graph()
     assert tuple(ASSETS) == PIPELINE
+    assert tuple(EVERY_ASSET) == EVERYTHING
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(GRAPH)
     for name, (parents, _) in GRAPH.items():
         node = graph.get(dg.AssetKey(name))
@@ -50,7 +57,7 @@ def test_the_assets_and_what_they_are_made_from() -> None:
 
 def test_the_groups_sort_in_pipeline_order() -> None:
     graph = defs.resolve_asset_graph()
-    groups = [graph.get(dg.AssetKey(name)).group_name for name in PIPELINE]
+    groups = [graph.get(dg.AssetKey(name)).group_name for name in EVERYTHING]
     assert groups == sorted(groups)
 
 
@@ -58,12 +65,14 @@ def test_dagster_learns_the_partitions_of_the_profile(tmp_path: Path) -> None:
     project = open_scripted(tmp_path)
     with dg.DagsterInstance.ephemeral() as instance:
         sync_partitions(project, instance)
-        known = {each: instance.get_dynamic_partitions(each) for each in ("editors", "models")}
+        names = ("editors", "models", "verifiers")
+        known = {each: instance.get_dynamic_partitions(each) for each in names}
     assert known["editors"] == sorted(project.backends.editors)
     assert known["models"] == sorted(project.backends.models)
+    assert known["verifiers"] == ["pixels", "ssim", *sorted(project.backends.verifiers)]
     assert set(LANGUAGES.get_partition_keys()) == {"en", "cn"}
     for name, (_, dimensions) in GRAPH.items():
-        definition = ASSETS[name].partitions_def
+        definition = EVERY_ASSET[name].partitions_def
         if isinstance(definition, dg.MultiPartitionsDefinition):
             assert "|".join(definition.partition_dimension_names) == dimensions
         elif isinstance(definition, dg.StaticPartitionsDefinition):
@@ -82,6 +91,7 @@ def test_partition_names_go_to_dagster_and_back() -> None:
         "unicbench": "main",
         "unicbench_edits": "identity/cn",
         "unicbench_scores": "identity/cn",
+        "synthetic_pairs": "y00000",
     }.items():
         assert lake_partition(stage, dagster_key(stage, partition)) == partition
 
@@ -90,7 +100,8 @@ def test_checks_jobs_sensors_and_schedules() -> None:
     repository = defs.get_repository_def()
     checks = {(key.asset_key.to_user_string(), key.name) for key in _check_keys()}
     assert checks == {(suite.stage, suite.name) for suite in SUITES}
-    assert {f"make_{stage}" for stage in PIPELINE} <= set(repository.job_names)
+    assert {f"make_{stage}" for stage in EVERYTHING} <= set(repository.job_names)
+    assert {f"make_{stage}" for stage in EVERYTHING} <= set(repository.job_names)
     assert {sensor.name for sensor in repository.sensor_defs} == {"new_images", "re_verification"}
     schedules = {schedule.name for schedule in repository.schedule_defs}
     assert schedules == {f"backfill_{stage}" for stage in PIPELINE}
@@ -102,7 +113,7 @@ def _check_keys() -> set[dg.AssetCheckKey]:
 
 def test_a_blocking_check_blocks_and_the_others_only_warn() -> None:
     blocking = {suite.name for suite in SUITES if suite.blocking}
-    stages = {f"{stage}_{kind}" for stage in PIPELINE for kind in ("sound", "conserved")}
+    stages = {f"{stage}_{kind}" for stage in EVERYTHING for kind in ("sound", "conserved")}
     assert blocking == stages
 
 

@@ -16,7 +16,7 @@ from resources.vlms.in_transformers import InTransformers
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import BackendDownError
-from unicedit_assets.pipeline.unicbench import ScoreRequest, score_sample
+from unicedit_assets.pipeline.unicbench_scores import ScoreRequest, score_sample
 from unicedit_assets.settings.gpu import RaySettings
 from unicedit_assets.settings.vlms import TransformersVlm
 from unicedit_assets.vlm.judge import JudgeOptions, VlmJudge

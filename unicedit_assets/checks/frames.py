@@ -18,10 +18,12 @@ from unicedit_assets.domain.roles import Scores
 from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
 from unicedit_assets.pipeline.instructions import quota_weights
-from unicedit_assets.pipeline.project import BENCHMARK
+from unicedit_assets.pipeline.project import MAIN
 from unicedit_assets.pipeline.release import release_folder
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.synthetic_pairs import remade
 from unicedit_assets.published.schema import RELEASE_SCHEMA, data_file, is_key
+from unicedit_assets.synthetic.pair import Kind
 
 if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
@@ -170,7 +172,7 @@ def unicbench(project: Project, manifest: Manifest) -> pd.DataFrame:
 def unicbench_edits(project: Project, manifest: Manifest) -> pd.DataFrame:
     """Benchmark edits: the source's size, a sample decoded."""
     frame = _frame(project, manifest, schemas.UNICBENCH_EDITS)
-    samples = project.require(Ref("unicbench", BENCHMARK))
+    samples = project.require(Ref("unicbench", MAIN))
     columns = ["key", "width", "height"]
     size_of = {
         row["key"]: (row["width"], row["height"])
@@ -186,7 +188,7 @@ def unicbench_edits(project: Project, manifest: Manifest) -> pd.DataFrame:
 
 def score_coverage(project: Project, manifest: Manifest) -> pd.DataFrame:
     """One row a subtask of the benchmark: the share of its samples that was scored."""
-    samples = project.require(Ref("unicbench", BENCHMARK))
+    samples = project.require(Ref("unicbench", MAIN))
     expected, scored, unscored = (
         Counter(project.ledger.read(where, table, ["subtask"])["subtask"].to_pylist())
         for where, table in (
@@ -217,6 +219,27 @@ def scores(project: Project, manifest: Manifest) -> pd.DataFrame:
     ]
     frame["overall_is_geometric_mean"] = [_overall_holds(row) for row in rows]
     return frame
+
+
+def synthetic(project: Project, manifest: Manifest) -> pd.DataFrame:
+    """Synthetic pairs: languages, truth where something changed, a sample made again."""
+    frame = _frame(project, manifest, schemas.SYNTHETIC_PAIRS)
+    decodes = _sampled(project, manifest, "key", "edit_image")
+    frame["decodes"] = [decodes.get(key, True) for key in frame["key"]]
+    frame["is_english"] = [texts.is_english(text) for text in frame["said_en"]]
+    frame["is_chinese"] = [texts.is_chinese(text) for text in frame["said_cn"]]
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    frame["truth_matches"] = [_truth_holds(row) for row in rows]
+    again = {row["key"]: remade(project, row) == row["key"] for row in rows[:_DECODED_A_PART]}
+    frame["is_repeated"] = [again.get(key, True) for key in frame["key"]]
+    return frame
+
+
+def _truth_holds(row: Mapping[Any, Any]) -> bool:
+    """Tell whether truth, differences and class agree on whether anything changed."""
+    changed = row["kind"] != Kind.NO_EDIT.value
+    told = (row["is_changed"], row["true_en"] is not None, row["rejected_en"] is not None)
+    return all(each == changed for each in (*told, bool(len(row["differences"]))))
 
 
 def _overall_holds(row: Mapping[Any, Any]) -> bool:

@@ -10,9 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unicedit_assets.checks import frames
+from unicedit_assets.checks import frames, verifier_frames
 from unicedit_assets.checks.gx import Rule, rule
 from unicedit_assets.domain.taxonomy import SUBTASKS
+from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
+from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED
+from unicedit_assets.qwen_verify.splitting import Split
 from unicedit_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -146,6 +150,54 @@ def _coverage(settings: Settings) -> list[Rule]:
     ]
 
 
+def _synthetic(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("key"),
+        *_present("scene_id", "kind", "said_en", "said_cn"),
+        *_subtask(),
+        _within("strength", 0.0, 1.0),
+        *_true("is_english", "is_chinese", "decodes", "truth_matches", "is_repeated"),
+    ]
+
+
+def _training_set(settings: Settings) -> list[Rule]:
+    splits = rule("ExpectColumnValuesToBeInSet", column="split", value_set=list(Split))
+    return [
+        *_unique("key"),
+        *_present("group", "origin_partition", "origin_fingerprint", "origin_id"),
+        *_subtask(),
+        *_present("split"),
+        splits,
+        *_true("in_one_split", "held_out_only_in_test", "is_english", "is_chinese"),
+        *_true("target_is_a_chain", "target_fits_kind", "two_pictures"),
+    ]
+
+
+def _preference(settings: Settings) -> list[Rule]:
+    return [*_training_set(settings), *_true("rejected_is_another_chain")]
+
+
+def _answers(settings: Settings) -> list[Rule]:
+    return [
+        *_unique("key"),
+        *_present("verdict", "suspicion"),
+        _within("confidence", 0.0, 1.0),
+        _within("judged", 0.0, 10.0),
+        *_true("is_a_test_pair", "all_are_answered"),
+    ]
+
+
+def _curve(settings: Settings) -> list[Rule]:
+    return [
+        *_present("step", "elapsed", "figure", "value"),
+        *_true("is_finite", "version_is_whole"),
+    ]
+
+
+def _set_balance(settings: Settings) -> list[Rule]:
+    return [_within("spread", 1.0, settings.checks.quota_factor)]
+
+
 def _rates(settings: Settings) -> list[Rule]:
     return [
         _within("reject_share", 0.0, settings.checks.max_reject_rate),
@@ -179,6 +231,39 @@ _SOUND: tuple[
         _unicbench_edits,
     ),
     ("unicbench_scores", "Scores within 0-10, overall recomputed.", frames.scores, _scores),
+    (
+        "synthetic_pairs",
+        "Texts, truth by kind, and the same pair again from its seed.",
+        frames.synthetic,
+        _synthetic,
+    ),
+    (
+        SFT,
+        "No group in two splits, chains that parse and fit, two pictures a row.",
+        verifier_frames.training_set,
+        _training_set,
+    ),
+    (
+        PREFERENCE,
+        "As for supervised rows, and a rejected chain that differs.",
+        verifier_frames.preference_set,
+        _preference,
+    ),
+    *(
+        (
+            stage,
+            "The curve has points, all of them numbers, and the version is as it was registered.",
+            verifier_frames.curve,
+            _curve,
+        )
+        for stage in (SUPERVISED, PREFERRED)
+    ),
+    (
+        QwenVerifyEval.name,
+        "Every test pair is answered once; confidences are shares.",
+        verifier_frames.answers,
+        _answers,
+    ),
 )
 
 SUITES: tuple[Suite, ...] = (
@@ -223,6 +308,17 @@ SUITES: tuple[Suite, ...] = (
         "The most frequent subtask is at most the configured factor above the least frequent.",
         frames.balance,
         _balance,
+    ),
+    *(
+        Suite(
+            f"{stage}_balance",
+            stage,
+            False,
+            "The largest kind and subtask is at most the configured factor above the median.",
+            verifier_frames.balance,
+            _set_balance,
+        )
+        for stage in (SFT, PREFERENCE)
     ),
 )
 

@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from unicedit_assets.cli import synthetic, verify
 from unicedit_assets.cli.bench_build import build_app
 from unicedit_assets.cli.bench_home import from_home
 from unicedit_assets.cli.bench_results import bench_app
-from unicedit_assets.cli.data_sets import audit, verify
+from unicedit_assets.cli.data_sets import audit
 from unicedit_assets.settings import HOME_VARIABLE
 
 app = typer.Typer(
@@ -82,7 +83,8 @@ def register(
 @app.command()
 def run(
     select: Annotated[
-        list[str] | None, typer.Option(help="Only these stages (repeatable); default: all.")
+        list[str] | None,
+        typer.Option(help="Only these stages (repeatable); default: the six of the pipeline."),
     ] = None,
     release: Annotated[
         str | None, typer.Option(help="Declare a release of this name first.")
@@ -95,11 +97,11 @@ def run(
     """
     from unicedit_assets.cli.home import enter, instance
     from unicedit_assets.cli.running import run_stages
-    from unicedit_assets.pipeline.pending import PIPELINE
+    from unicedit_assets.pipeline.pending import EVERYTHING, PIPELINE
 
-    unknown = sorted(set(select or ()) - set(PIPELINE))
+    unknown = sorted(set(select or ()) - set(EVERYTHING))
     if unknown:
-        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(PIPELINE)}")
+        raise typer.BadParameter(f"no stage {unknown[0]!r}; there are: {', '.join(EVERYTHING)}")
     project = enter(home)
     if release:
         project.registry.add_release(release)
@@ -191,22 +193,6 @@ def show(
     console.print(lineage_tree(key, lineage))
 
 
-@app.command(name="promote-verifier")
-def promote_verifier(
-    version: Annotated[str, typer.Argument(help="The version that verifies from now on.")],
-    home: HomeOption = _HOME,
-) -> None:
-    """Promote a verifier version; the re-verification sensor (or `run`) does the rest.
-
-    Edits are not made again: only verdicts, and what is made from them.
-    """
-    from unicedit_assets.cli.home import enter
-
-    project = enter(home)
-    project.registry.promote_verifier(version, project.backends.verifiers)
-    console.print(f"{version} verifies from now on; stale shards will be re-verified")
-
-
 @app.command()
 def settings(
     table: Annotated[
@@ -262,11 +248,12 @@ def ui(
     serve(home, port)
 
 
-app.command()(verify)
+app.add_typer(verify.app, name="verify")
 app.command()(audit)
 bench_app.command(name="from-home")(from_home)
 bench_app.add_typer(build_app, name="build")
 app.add_typer(bench_app, name="bench")
+app.add_typer(synthetic.app, name="synthetic")
 
 
 def main() -> None:

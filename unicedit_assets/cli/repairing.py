@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from unicedit_assets.cli.home import instance
 from unicedit_assets.cli.running import run_stages
-from unicedit_assets.pipeline.pending import PIPELINE, State, standings
+from unicedit_assets.pipeline.pending import REPAIRABLE, State, standings
 from unicedit_assets.pipeline.project import ON_DEMAND, Project
 from unicedit_assets.pipeline.repair import Examined, examine_all, partitions, quarantine
 
@@ -50,7 +50,7 @@ def remake(project: Project, found: Sequence[Examined], console: Console) -> Non
     """
     for ref in (each.ref for each in found if each.ref.stage in ON_DEMAND):
         project.run(ref)
-    stages = {each.ref.stage for each in found} & set(PIPELINE)
+    stages = {each.ref.stage for each in found} & set(REPAIRABLE)
     report = run_stages(project, instance(), sorted(stages), console)
     console.print(f"{len(report.made)} partitions made again")
     stale = sum(each.state is State.STALE for each in standings(project))

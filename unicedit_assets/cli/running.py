@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unicedit_assets.definitions import defs
 from unicedit_assets.jobs import job_name
 from unicedit_assets.partitions import dagster_key, sync_partitions
-from unicedit_assets.pipeline.pending import PIPELINE, Standing, State, standings
+from unicedit_assets.pipeline.pending import EVERYTHING, Standing, State, standings
 from unicedit_assets.pipeline.progress import watching
 from unicedit_assets.pipeline.project import BlockedInputError, MissingInputError, Project
 from unicedit_assets.pipeline.stage import Ref
@@ -64,7 +64,7 @@ def run_stages(
     report = RunReport()
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        for stage in (each for each in PIPELINE if each in stages):
+        for stage in (each for each in EVERYTHING if each in stages):
             # The runs open their own projects: what they gave up is known to nobody here.
             project.look_again()
             found = standings(project, [stage])
@@ -76,6 +76,30 @@ def run_stages(
                 _bring_up(project, instance, ref, progress, report)
             if stale:
                 report.seconds[stage] = time.perf_counter() - started
+    project.look_again()
+    if report.failures or report.waiting:
+        raise RunError(_summary(project, report))
+    return report
+
+
+def make_partitions(
+    project: Project, instance: dg.DagsterInstance, refs: Sequence[Ref], console: Console
+) -> RunReport:
+    """Bring some partitions up to date, in their order; what is up to date is left alone.
+
+    Raises:
+        RunError: some could not be made; all others are.
+    """
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    sync_partitions(project, instance)
+    report = RunReport()
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        for ref in refs:
+            if project.find(ref) is None:
+                _bring_up(project, instance, ref, progress, report)
+            else:
+                report.current += 1
     project.look_again()
     if report.failures or report.waiting:
         raise RunError(_summary(project, report))

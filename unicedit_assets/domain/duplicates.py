@@ -124,6 +124,25 @@ def keep_first(items: Iterable[Hashed], max_distance: int = MAX_DISTANCE) -> dic
     }
 
 
+def near_pairs(
+    hashes: Sequence[int | None], max_distance: int = MAX_DISTANCE
+) -> Iterator[tuple[int, int]]:
+    """Yield pairs of positions that connect all near-duplicates, each with an earlier one.
+
+    Equal hashes are chained, so that a thousand copies give a thousand pairs and not a million.
+    """
+    first: dict[int, int] = {}
+    for place, value in enumerate(hashes):
+        if value is not None:
+            known = first.setdefault(value, place)
+            if known != place:
+                yield place, known
+    distinct = np.array(list(first), dtype=np.uint64)
+    positions = list(first.values())
+    for later, earlier in _close_pairs(distinct, max_distance):
+        yield positions[later], positions[earlier]
+
+
 def _kept(hashes: _Hashes, max_distance: int) -> _Indices:
     """Return for each hash the index of the kept one that stands for it (itself when kept).
 

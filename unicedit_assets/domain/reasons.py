@@ -57,6 +57,9 @@ class Reason(StrEnum):
     CONTAMINATED = "contaminated"
     # unicbench_scores
     UNSCORED = "unscored"
+    # training sets and test pairs of verifiers
+    OVER_CAP = "over_cap"
+    UNUSABLE = "unusable"
 
 
 FAILURES: frozenset[Reason] = frozenset(
@@ -68,6 +71,8 @@ FAILURES: frozenset[Reason] = frozenset(
         Reason.UNSCORED,
     }
 )
+
+_SET_REASONS = frozenset({Reason.OVER_CAP, Reason.UNUSABLE, Reason.DUPLICATE, Reason.CONTAMINATED})
 
 STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
     {
@@ -126,6 +131,14 @@ STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
         ),
         "unicbench_edits": frozenset({Reason.EDITOR_FAILED, Reason.BLANK, Reason.WRONG_SIZE}),
         "unicbench_scores": frozenset({Reason.UNSCORED}),
+        # Drawn from a seed: nothing can be wrong with a row but our code, which fails the run.
+        "synthetic_pairs": frozenset(),
+        "verify_sft_set": _SET_REASONS,
+        "verify_preference_set": _SET_REASONS,
+        "verifier_tests": frozenset({Reason.UNUSABLE}),
+        "qwen_verify_sft": frozenset(),
+        "qwen_verify": frozenset(),
+        "qwen_verify_eval": frozenset({Reason.VERIFIER_FAILED}),
     }
 )
 

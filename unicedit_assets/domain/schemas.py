@@ -161,6 +161,75 @@ UNICBENCH_SCORES = pa.schema(
     }
 )
 
+# Training sets of verifiers: chat format, one picture pair a row. ``origin_fingerprint`` is the
+# partition that a row was read from, ``origin_id`` its row there; ``altered`` is the claim in
+# which a rejected chain is wrong.
+PICTURE = pa.struct([("bytes", pa.binary()), ("path", _text)])
+_PARTS = pa.list_(pa.struct([("type", _text), ("text", _text)]))
+_MESSAGES = pa.list_(pa.struct([("role", _text), ("content", _PARTS)]))
+
+VERIFY_SFT = pa.schema(
+    {
+        "key": _text,
+        "split": _text,
+        "held_out": _text,
+        "origin": _text,
+        "origin_partition": _text,
+        "origin_fingerprint": _text,
+        "origin_id": _text,
+        "group": _text,
+        "kind": _text,
+        "subtask": _text,
+        "images": pa.list_(PICTURE),
+        "messages": _MESSAGES,
+        "prompt_en": _text,
+        "prompt_cn": _text,
+        "target": _text,
+    }
+)
+
+VERIFY_PREFERENCE = pa.schema(
+    [*VERIFY_SFT, *pa.schema({"chosen": _text, "rejected": _text, "altered": _text})]
+)
+
+# One figure of one step of a training.
+TRAINING_CURVE = pa.schema({"step": _int, "elapsed": _float, "figure": _text, "value": _float})
+
+# The frozen pairs that verifiers are measured on; ``true_*`` is what no verifier may see.
+VERIFIER_TESTS = pa.schema(
+    {
+        "key": _text,
+        "test": _text,
+        "cluster": _text,
+        "kind": _text,
+        "verdict": _text,
+        "subtask": _text,
+        "en": _text,
+        "cn": _text,
+        "is_changed": pa.bool_(),
+        "true_en": _text,
+        "true_cn": _text,
+        "language": _text,
+        "source_image": pa.binary(),
+        "edited_image": pa.binary(),
+    }
+)
+
+# One verifier's answer to each test pair; what it could not answer is a reject.
+VERIFIER_ANSWERS = pa.schema(
+    {
+        "key": _text,
+        "is_changed": pa.bool_(),
+        "verdict": _text,
+        "en": _text,
+        "cn": _text,
+        "confidence": _float,
+        "suspicion": _float,
+        "judged": _float,
+        "seconds": _float,
+    }
+)
+
 REJECTED = pa.schema(
     {
         "unit_id": _text,
@@ -173,6 +242,46 @@ REJECTED = pa.schema(
         "reason": _text,
         "detail": _text,
         "extra": _text,
+    }
+)
+
+# Close to ``synthetic.pair.SyntheticPair``; ``*_slots`` are JSON objects, ``true_*`` and
+# ``rejected_*`` are null where nothing changed, ``mask_image`` is a grey PNG of 0 and 255.
+SYNTHETIC_PAIRS = pa.schema(
+    {
+        "key": _text,
+        "scene_id": _text,
+        "seed": _int,
+        "split": _text,
+        "style": _text,
+        "task": _text,
+        "subtask": _text,
+        "kind": _text,
+        "strength": _float,
+        "said_en": _text,
+        "said_cn": _text,
+        "said_slots": _text,
+        "true_en": _text,
+        "true_cn": _text,
+        "true_slots": _text,
+        "rejected_en": _text,
+        "rejected_cn": _text,
+        "rejected_slots": _text,
+        "altered": _text,
+        "source_caption": _text,
+        "edit_caption": _text,
+        "differences": _texts,
+        "is_changed": pa.bool_(),
+        "reasoning_points": _texts,
+        "reasoning_points_cn": _texts,
+        "classes": _texts,
+        "template": _text,
+        "vague": pa.bool_(),
+        "width": _int,
+        "height": _int,
+        "source_image": pa.binary(),
+        "edit_image": pa.binary(),
+        "mask_image": pa.binary(),
     }
 )
 

@@ -23,6 +23,19 @@ PIPELINE = (
     "unicbench_scores",
 )
 
+# What is made beside the pipeline, to train verifiers with: asked for by name, none by default.
+TRAINING = (
+    "synthetic_pairs",
+    "verify_sft_set",
+    "verify_preference_set",
+    "qwen_verify_sft",
+    "qwen_verify",
+    "qwen_verify_eval",
+)
+EVERYTHING = (*PIPELINE, *TRAINING)
+# A training cannot be made again as it was; its weights are looked after by their version.
+REPAIRABLE = tuple(each for each in EVERYTHING if each not in ("qwen_verify_sft", "qwen_verify"))
+
 
 class State(StrEnum):
     """How one partition stands under the present settings."""
@@ -48,7 +61,7 @@ def standings(project: Project, stages: Iterable[str] = PIPELINE) -> list[Standi
     Stale means that an older version exists, made under other settings; missing, that none does.
     A few reads a partition, many at a time, and none of a manifest: see ``Ledger.looks``.
     """
-    refs = [ref for stage in PIPELINE if stage in set(stages) for ref in project.refs(stage)]
+    refs = [ref for stage in EVERYTHING if stage in set(stages) for ref in project.refs(stage)]
     looks = _looks(project, refs)
     inputs = {
         ref: project.stages[ref.stage].inputs(project, ref.partition)

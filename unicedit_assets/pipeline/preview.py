@@ -9,13 +9,21 @@ from typing import Any
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.pipeline.pictures import Pictures
-from unicedit_assets.pipeline.project import BENCHMARK, Project
+from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
+from unicedit_assets.pipeline.verifier_figures import marks_of
+from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, curves_of
+from unicedit_assets.qwen_verify.figures import figures_of
+from unicedit_assets.qwen_verify.plots import curves_png, data_uri, reliability_png
 from unicedit_assets.storage.manifests import Manifest
 
 # Previews live in Dagster's event log, so they stay tiny.
 _PAIRS = 4
 _SIDE = 160
+_LONGEST = 300
+_PAIR = ("source", "edit")
 
 
 def preview(project: Project, manifest: Manifest) -> str:
@@ -130,7 +138,7 @@ def _worst_scores(project: Project, manifest: Manifest) -> str:
 def _sample_pairs(
     project: Project, edits: Manifest, rows: list[Mapping[str, Any]], texts: list[str]
 ) -> str:
-    samples = project.require(Ref("unicbench", BENCHMARK))
+    samples = project.require(Ref("unicbench", MAIN))
     sources = Pictures(project.ledger, samples, "key", "image")
     edited = Pictures(project.ledger, edits, "key", "edit_image")
     return _table(
@@ -146,6 +154,54 @@ def _sample_pairs(
     )
 
 
+def _training_set(project: Project, manifest: Manifest) -> str:
+    columns = ["split", "kind", "prompt_en", "target", "images.list.element.bytes"]
+    shown: list[list[str]] = []
+    for batch in project.ledger.iter_batches(manifest, ROWS, columns, 1):
+        row = batch.to_pylist()[0]
+        pictures = [_picture(picture["bytes"]) for picture in row["images"]]
+        target = str(row["target"])[:_LONGEST]
+        texts = [_cell(text) for text in (row["split"], row["kind"], row["prompt_en"], target)]
+        shown.append([*pictures, *texts])
+        if len(shown) == _PAIRS:
+            break
+    return _table(["source", "edited", "split", "kind", "instruction", "target"], shown)
+
+
+def _curves(project: Project, manifest: Manifest) -> str:
+    curves = curves_of(project.ledger.read(manifest, ROWS).to_pylist())
+    return f"![training curves]({data_uri(curves_png(curves))})"
+
+
+def _evaluation(project: Project, manifest: Manifest) -> str:
+    whole = figures_of(marks_of(project, manifest))
+    rows = [
+        [_cell(kind), f"{group.score.value:.2f}", f"{group.score.low:.2f}-{group.score.high:.2f}"]
+        for kind, group in whole.kinds.items()
+    ]
+    shown = _table(["kind", "score 0-10", "95 %"], rows)
+    if whole.calibration is None:
+        return shown
+    plot = reliability_png(manifest.partition, whole.calibration)
+    return f"{shown}\n\n![reliability]({data_uri(plot)})"
+
+
+def _synthetic(project: Project, manifest: Manifest) -> str:
+    texts = ["kind", "said_en", "true_en"]
+    rows = _some(project, manifest, ["key", "subtask", *texts])
+    pictures = [Pictures(project.ledger, manifest, "key", f"{name}_image") for name in _PAIR]
+    return _table(
+        ["before", "after", "subtask", *texts],
+        [
+            [
+                *(_picture(each[row["key"]]) for each in pictures),
+                *(_cell(row[name]) for name in ("subtask", *texts)),
+            ]
+            for row in rows
+        ],
+    )
+
+
 _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     "raw_images": _photographs,
     "instructions": _instructions,
@@ -154,4 +210,8 @@ _SHOWN: Mapping[str, Callable[[Project, Manifest], str]] = {
     "unicbench": _samples,
     "unicbench_edits": _sample_edits,
     "unicbench_scores": _worst_scores,
+    **dict.fromkeys((SFT, PREFERENCE), _training_set),
+    **dict.fromkeys((SUPERVISED, PREFERRED), _curves),
+    QwenVerifyEval.name: _evaluation,
+    "synthetic_pairs": _synthetic,
 }

@@ -17,6 +17,7 @@ from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
 from unicedit_assets.pipeline.engine import Engine, ModelEngine, ThreadEngine
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref, Stage
+from unicedit_assets.qwen_verify.training import VerifierTrainer
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.ledger import Ledger
 from unicedit_assets.storage.manifests import Manifest, folder_of
@@ -25,10 +26,14 @@ from unicedit_assets.storage.terms import Committed, PartitionSpec
 
 OnChunk = Callable[[int, int], None]
 
-# The benchmark's only partition.
-BENCHMARK = "main"
-# A release must not wait for anybody to ask for the benchmark: whoever needs it first makes it.
-ON_DEMAND = frozenset({"unicbench"})
+# Made by whoever needs it first: a release must not wait for anybody to ask for the benchmark, and
+# the verifiers' test pairs are no asset of their own.
+ON_DEMAND = frozenset({"unicbench", "verifier_tests"})
+
+# The one partition of what is not divided: the benchmark, and each training set.
+MAIN = "main"
+# Evaluated beside the verifiers: a threshold on one number about two pictures.
+BASELINES = ("pixels", "ssim")
 
 
 class MissingInputError(Exception):
@@ -54,6 +59,7 @@ class Backends:
         subtasks: the subtasks that the editors can do.
         gates: what a photograph must pass beside the decoder's rules.
         check_together: raises when this process cannot hold the models of some backends at once.
+        trainer: who trains verifiers; None where nobody can.
     """
 
     instructor: Instructor
@@ -64,6 +70,7 @@ class Backends:
     subtasks: tuple[str, ...]
     gates: tuple[Gate, ...] = ()
     check_together: Callable[..., None] = _fits
+    trainer: VerifierTrainer | None = None
 
 
 @dataclass(frozen=True)
@@ -188,20 +195,34 @@ class Project:
         return replace(committed, figures=job.figures())
 
     def refs(self, stage: str) -> list[Ref]:
-        """Return all partitions that a stage should have now, in shard order."""
-        shards = self.registry.shards()
-        editors = sorted(self.backends.editors)
-        if stage in ("raw_images", "instructions"):
-            return [Ref(stage, shard) for shard in shards]
-        if stage in ("edits", "verified_edits"):
-            return [Ref(stage, f"{shard}/{editor}") for shard in shards for editor in editors]
-        if stage == "unicedit_10m":
-            return [Ref(stage, name) for name in self.registry.releases()]
-        if stage == "unicbench":
-            return [Ref(stage, BENCHMARK)]
-        if stage in ("unicbench_edits", "unicbench_scores"):
-            models = sorted(self.backends.models)
-            return [
-                Ref(stage, f"{model}/{language}") for model in models for language in ("en", "cn")
-            ]
-        raise KeyError(stage)
+        """Return all partitions that a stage should have now, in shard order.
+
+        Raises:
+            KeyError: no such stage.
+        """
+        return [Ref(stage, partition) for partition in self._partitions()[stage]()]
+
+    def _partitions(self) -> Mapping[str, Callable[[], list[str]]]:
+        registry, backends = self.registry, self.backends
+        editors, models = sorted(backends.editors), sorted(backends.models)
+
+        def edited() -> list[str]:
+            return [f"{shard}/{editor}" for shard in registry.shards() for editor in editors]
+
+        def scored() -> list[str]:
+            return [f"{model}/{language}" for model in models for language in ("en", "cn")]
+
+        undivided = ("unicbench", "verify_sft_set", "verify_preference_set")
+        return {
+            **dict.fromkeys(("raw_images", "instructions"), registry.shards),
+            **dict.fromkeys(("edits", "verified_edits"), edited),
+            "unicedit_10m": registry.releases,
+            **dict.fromkeys(("unicbench_edits", "unicbench_scores"), scored),
+            "synthetic_pairs": lambda: [
+                f"y{i:05d}" for i in range(self.settings.synthetic_pairs.shards)
+            ],
+            **dict.fromkeys(undivided, lambda: [MAIN]),
+            "qwen_verify_sft": registry.trainings,
+            "qwen_verify": registry.preferred_trainings,
+            "qwen_verify_eval": lambda: [*BASELINES, *sorted(backends.verifiers)],
+        }

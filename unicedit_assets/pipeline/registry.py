@@ -7,14 +7,15 @@ pointer that can be replaced. An image never changes its shard: new images make 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
 from unicedit_assets.domain.identity import Json, canonical, digest
+from unicedit_assets.domain.names import RULE, is_name
 from unicedit_assets.domain.sources import SourceEntry
+from unicedit_assets.qwen_verify.training import Declared, Method, sft_name
 from unicedit_assets.storage.blobs import BlobStore
 from unicedit_assets.storage.concurrent import in_parallel
 
@@ -24,10 +25,11 @@ _FINGERPRINTS = "registry/fingerprints"
 _RELEASES = "registry/releases"
 _BENCHMARK = "registry/benchmark.json"
 _PROMOTED = "registry/promoted-verifier.json"
+_TRAININGS = "registry/trainings"
+_PROMOTIONS = "registry/promotions"
 _GATHERED = "registry/gathered.json"
 # Never more than a quarter is held out: a tiny source must still make a data set.
 _SHARE = 4
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 class RegistryError(Exception):
@@ -279,11 +281,52 @@ class Registry:
         Raises:
             RegistryError: the name cannot be a folder or a partition key.
         """
-        if not _NAME.fullmatch(name) or ".." in name:
-            raise RegistryError(
-                f"a release name is lower case letters, digits, . _ -, not {name!r}"
-            )
+        if not is_name(name):
+            raise RegistryError(f"a release name is {RULE}, not {name!r}")
         self._store.put_new(f"{_RELEASES}/{name}.json", canonical({"name": name}))
+
+    def trainings(self) -> list[str]:
+        """Return the names of all declared trainings of verifiers."""
+        return [
+            key.removeprefix(f"{_TRAININGS}/").removesuffix(".json")
+            for key in self._store.keys(_TRAININGS)
+        ]
+
+    def preferred_trainings(self) -> list[str]:
+        """Return the names of those that have a preference stage."""
+        names = self.trainings()
+        return [name for name in names if self.training(name).method is not Method.SFT]
+
+    def training(self, name: str) -> Declared:
+        """Return a declared training.
+
+        Raises:
+            RegistryError: none of that name has been declared.
+        """
+        key = f"{_TRAININGS}/{name}.json"
+        if not is_name(name) or not self._store.exists(key):
+            known = ", ".join(self.trainings()) or "none"
+            raise RegistryError(
+                f"no training {name!r} has been declared (`unicedit verify train`); there are: "
+                f"{known}"
+            )
+        return Declared.from_json(json.loads(self._store.read(key)))
+
+    def declare_training(self, declared: Declared) -> None:
+        """Declare a training; declaring the same again changes nothing.
+
+        Raises:
+            RegistryError: the name is none, or another training has it.
+        """
+        if not is_name(declared.name) or not is_name(sft_name(declared.name)):
+            raise RegistryError(f"a verifier version's name is {RULE}, not {declared.name!r}")
+        key = f"{_TRAININGS}/{declared.name}.json"
+        self._store.put_new(key, canonical(declared.to_json()))
+        if self.training(declared.name) != declared:
+            raise RegistryError(
+                f"a training {declared.name!r} was declared with other options; versions never "
+                "change: choose another name"
+            )
 
     def promoted_verifier(self) -> str | None:
         """Return the promoted verifier version, or None when the settings decide."""
@@ -292,8 +335,15 @@ class Registry:
             self._promoted = [json.loads(self._store.read(_PROMOTED))["version"] if found else None]
         return self._promoted[0]
 
-    def promote_verifier(self, version: str, available: Iterable[str]) -> None:
+    def promote_verifier(
+        self, version: str, available: Iterable[str], note: Mapping[str, Json] | None = None
+    ) -> None:
         """Make a verifier version the one that verifies from now on.
+
+        Args:
+            version: which.
+            available: all that this installation has.
+            note: what to keep about this promotion, in ``promotions``.
 
         Raises:
             RegistryError: there is no such version.
@@ -302,8 +352,20 @@ class Registry:
         if version not in names:
             raise RegistryError(f"no verifier {version!r}; there are: {', '.join(names)}")
         value: Mapping[str, Json] = {"version": version}
+        self._write_down({**(note or {}), **value})
         self._store.put(_PROMOTED, canonical(value))
         self._promoted = [version]
+
+    def promotions(self) -> list[Mapping[str, Any]]:
+        """Return what was kept about every promotion, oldest first."""
+        keys = list(self._store.keys(_PROMOTIONS))
+        return [json.loads(self._store.read(key)) for key in keys]
+
+    def _write_down(self, note: Mapping[str, Json]) -> None:
+        """Keep a promotion under the next free number; of two at once both are kept."""
+        number = len(list(self._store.keys(_PROMOTIONS)))
+        while not self._store.put_new(f"{_PROMOTIONS}/p{number:05d}.json", canonical(note)):
+            number += 1
 
 
 def _content(entry: SourceEntry) -> str | None:

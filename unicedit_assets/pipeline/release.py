@@ -38,7 +38,7 @@ from unicedit_assets.pipeline.release_rows import (
 )
 from unicedit_assets.pipeline.rows import Collector
 from unicedit_assets.pipeline.stage import Job, Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
+from unicedit_assets.pipeline.unicbench import benchmark_ref
 from unicedit_assets.published.card import CardFacts, render_card
 from unicedit_assets.published.plan import (
     CANDIDATE_SCHEMA,
@@ -109,7 +109,7 @@ def _candidates_of(project: Project, partition: str) -> pa.Table:
 
 def benchmark_images(project: Project) -> HeldOut:
     """Return what identifies the benchmark's images, which no release may contain."""
-    benchmark = project.require(Ref(UnicBench.name, BENCHMARK))
+    benchmark = project.require(benchmark_ref())
     columns = ["image_id", "phash", "cropped_phash"]
     rows = project.ledger.read(benchmark, schemas.ROWS, columns).to_pylist()
     featureless = {row["image_id"] for row in rows if not row["phash"]}
@@ -197,7 +197,7 @@ class Release:
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         return (
             *project.refs("verified_edits"),
-            Ref(UnicBench.name, BENCHMARK),
+            benchmark_ref(),
         )
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:

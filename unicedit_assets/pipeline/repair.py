@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from unicedit_assets.pipeline.pending import PIPELINE
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.pending import REPAIRABLE
+from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.release import Release, release_folder
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.verifier_tests import VerifierTests
 from unicedit_assets.storage.concurrent import in_parallel
 from unicedit_assets.storage.manifests import folder_of
 from unicedit_assets.storage.repair import Damage, examine, set_aside
@@ -28,7 +29,8 @@ class Examined(NamedTuple):
 
 def partitions(project: Project) -> list[Ref]:
     """Return every partition that may be there under the present settings."""
-    return [ref for stage in PIPELINE for ref in project.refs(stage)]
+    refs = [ref for stage in REPAIRABLE for ref in project.refs(stage)]
+    return [*refs, Ref(VerifierTests.name, MAIN)]
 
 
 def examine_all(project: Project, refs: Iterable[Ref]) -> Iterator[Examined]:

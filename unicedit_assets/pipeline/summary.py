@@ -10,8 +10,7 @@ from unicedit_assets.domain.unicbench import METRICS, Line, summarise
 from unicedit_assets.pipeline.pending import PIPELINE, SHARDED
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.release import release_folder
-from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
+from unicedit_assets.pipeline.unicbench import benchmark_ref
 from unicedit_assets.pipeline.verified_edits import verifier_version
 from unicedit_assets.storage.catalogue import Catalogue
 from unicedit_assets.storage.manifests import Manifest
@@ -44,7 +43,7 @@ def open_history(project: Project) -> Catalogue:
 
 def benchmark_lines(project: Project) -> Sequence[Line]:
     """Return the benchmark table: one line a model and language."""
-    samples = project.find(Ref(UnicBench.name, BENCHMARK))
+    samples = project.find(benchmark_ref())
     expected = {}
     rows: list[dict[str, Any]] = []
     for ref in project.refs("unicbench_scores"):

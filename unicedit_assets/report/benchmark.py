@@ -13,7 +13,7 @@ from unicedit_assets.domain.taxonomy import TASKS
 from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, SHORT, Line, summarise
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.unicbench import BENCHMARK, UnicBench
+from unicedit_assets.pipeline.unicbench import benchmark_ref
 
 LANGUAGE_NAMES: Mapping[str, str] = MappingProxyType({"en": "English", "cn": "Chinese"})
 
@@ -52,7 +52,7 @@ class Benchmark:
 
 def collect_benchmark(project: Project) -> Benchmark:
     """Return the scores of every model and language that are up to date."""
-    samples = project.find(Ref(UnicBench.name, BENCHMARK))
+    samples = project.find(benchmark_ref())
     asked: Counter[str] = Counter()
     if samples and samples.rows():
         asked.update(project.ledger.read(samples, ROWS, ["subtask"])["subtask"].to_pylist())

@@ -21,6 +21,7 @@ from unicedit_assets.report.benchmark import Benchmark, collect_benchmark
 from unicedit_assets.report.examples import Gallery, Limits, collect_gallery
 from unicedit_assets.report.rejects import RejectGroup, collect_rejects
 from unicedit_assets.report.text import bounded, flat
+from unicedit_assets.report.verifiers import VerifierTable, collect_verifiers
 from unicedit_assets.storage.catalogue import Catalogue, DistributionRow, FunnelRow
 from unicedit_assets.storage.manifests import Manifest
 
@@ -154,6 +155,7 @@ class Facts:
     gallery: Gallery
     rejects: tuple[RejectGroup, ...]
     benchmark: Benchmark
+    verifiers: VerifierTable
     checks: tuple[CheckLine, ...]
     releases: tuple[ReleaseFacts, ...]
 
@@ -172,6 +174,7 @@ def collect_facts(project: Project, limits: Limits | None = None) -> Facts:
         ),
         rejects=collect_rejects(project, current, limits),
         benchmark=collect_benchmark(project),
+        verifiers=collect_verifiers(project),
         checks=collect_checks(project, current),
         releases=collect_releases(project, current["unicedit_10m"]),
     )

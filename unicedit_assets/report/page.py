@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from unicedit_assets.domain.unicbench import HIGHEST, METRICS
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.report import benchmark, charts
+from unicedit_assets.report import benchmark, charts, verifiers
 from unicedit_assets.report.benchmark import LANGUAGE_NAMES, Benchmark
 from unicedit_assets.report.facts import Facts, Step, collect_facts
 from unicedit_assets.report.pages import asset, page_environment, policy, write_page
@@ -37,6 +37,7 @@ def render(facts: Facts, folder: Path) -> str:
         folder: where it will lie; links to local releases are relative to it.
     """
     environment = page_environment()
+    environment.filters |= {"estimate": verifiers.estimate, "rate": verifiers.rate}
     style, script = (asset(environment, name) for name in ("style.css", "script.js"))
     return environment.get_template("page.html.j2").render(
         facts=facts,

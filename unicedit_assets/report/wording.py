@@ -81,6 +81,8 @@ MEANINGS: Mapping[Reason, str] = MappingProxyType(
         Reason.OVER_QUOTA: "The subtask had its share already.",
         Reason.CONTAMINATED: "The photograph is, or nearly is, one of the benchmark's.",
         Reason.UNSCORED: "The judge gave no full score; this counts as no score, never as zero.",
+        Reason.OVER_CAP: "Its kind and subtask had their share of the training set already.",
+        Reason.UNUSABLE: "Nothing certain can be learnt or measured from it.",
     }
 )
 

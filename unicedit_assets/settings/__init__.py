@@ -7,7 +7,7 @@ Each field is *identity* (it can change what a stage produces, so it enters the 
 from unicedit_assets.settings.fields import SettingsError, StageSettings
 from unicedit_assets.settings.project import HOME_VARIABLE, SETTINGS_FILE, Settings
 from unicedit_assets.settings.stages import RawImagesSettings, UnicBenchSettings
-from unicedit_assets.settings.text import settings_text, tables
+from unicedit_assets.settings.text import settings_text, tables, with_value
 
 __all__ = [
     "HOME_VARIABLE",
@@ -19,4 +19,5 @@ __all__ = [
     "UnicBenchSettings",
     "settings_text",
     "tables",
+    "with_value",
 ]

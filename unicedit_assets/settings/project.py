@@ -23,11 +23,15 @@ from unicedit_assets.settings.stages import (
     InstructionsSettings,
     RawImagesSettings,
     ReleaseSettings,
+    SyntheticPairsSettings,
     UnicBenchEditsSettings,
     UnicBenchScoresSettings,
     UnicBenchSettings,
     VerifiedEditsSettings,
+    VerifierSetsSettings,
+    VerifierTestsSettings,
 )
+from unicedit_assets.settings.training import TrainingSettings
 from unicedit_assets.settings.vlms import VlmModel
 
 HOME_VARIABLE = "UNICEDIT_HOME"
@@ -80,6 +84,12 @@ class Settings(BaseModel):
     unicbench: UnicBenchSettings = UnicBenchSettings()
     unicbench_edits: UnicBenchEditsSettings = UnicBenchEditsSettings()
     unicbench_scores: UnicBenchScoresSettings = UnicBenchScoresSettings()
+    synthetic_pairs: SyntheticPairsSettings = SyntheticPairsSettings()
+    verifier_sets: VerifierSetsSettings = VerifierSetsSettings()
+    verifier_tests: VerifierTestsSettings = VerifierTestsSettings()
+    training: TrainingSettings = identity(
+        TrainingSettings(), "How `unicedit verify train` trains; see `unicedit settings training`."
+    )
     checks: CheckSettings = CheckSettings()
 
     @classmethod
@@ -119,6 +129,8 @@ class Settings(BaseModel):
         update: dict[str, Any] = {name: below(home, place) for name, place in places.items()}
         bench = {name: below(home, getattr(self.unicbench, name)) for name in ("list", "sources")}
         update["unicbench"] = self.unicbench.model_copy(update=bench)
+        annotations = below(home, self.verifier_sets.annotations)
+        update["verifier_sets"] = self.verifier_sets.model_copy(update={"annotations": annotations})
         update["editors"] = {name: placed_editor(home, one) for name, one in self.editors.items()}
         update["vlms"] = {name: placed_vlm(home, one) for name, one in self.vlms.items()}
         return self.model_copy(update=update)

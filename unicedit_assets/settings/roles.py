@@ -21,6 +21,14 @@ class RolesSettings(BaseModel):
     verifiers: dict[str, str] = runtime(
         {}, "Verifier version -> VLM's name; the embedded versions are always there."
     )
+    registered: str = runtime(
+        "transformers",
+        "Who answers for a registered Qwen-Verify version: `transformers` loads it into this "
+        "process; else the name of a VLM whose server knows the version by its name.",
+    )
+    device: str = runtime(
+        "auto", "Where a registered version runs that is loaded here: `auto`, `cuda`, `cpu`."
+    )
     entailment: bool = identity(
         False, "Whether a second question checks a rewritten text against the differences found."
     )

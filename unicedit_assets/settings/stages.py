@@ -118,6 +118,25 @@ class UnicBenchScoresSettings(StageSettings):
     """How the benchmark's edits are judged; `roles.judge` names the judge."""
 
 
+class SyntheticPairsSettings(StageSettings):
+    """The pairs with exact truth that verifiers are trained with."""
+
+    chunk: int = runtime(64, "Rows a chunk; a finished chunk survives a kill.", ge=1)
+    shards: int = runtime(0, "How many shards there should be.", ge=0, le=100_000)
+    rows: int = identity(1000, "Pairs a shard.", ge=1)
+    side: int = identity(336, "Width and height of the pictures.", ge=64, le=2048)
+    style: Literal["plain", "rich"] = identity(
+        "rich", "`plain`: one to three large objects before simple places; `rich`: everything."
+    )
+    held_out: float = identity(
+        0.05, "Share of a shard in each of the three held-out splits.", ge=0, le=0.3
+    )
+    vague: float = identity(
+        0.1, "Share of normal pairs whose instruction leaves a claim open.", ge=0, le=1
+    )
+    seed: int = identity(0, "Seed of all pairs; others give others.", ge=0, lt=1 << 30)
+
+
 class CheckSettings(StageSettings):
     """Bounds of the data-quality checks."""
 
@@ -128,4 +147,57 @@ class CheckSettings(StageSettings):
     )
     quota_factor: float = runtime(
         3.0, "Largest factor between the most and the least frequent subtask.", ge=1
+    )
+
+
+PairKind = Literal[
+    "normal", "no_edit", "hallucination", "misaligned", "collateral", "degraded", "shifted"
+]
+
+
+class VerifierSetsSettings(StageSettings):
+    """What verifiers are trained on and measured on: `verify_sft_set`, `verify_preference_set`."""
+
+    chunk: int = runtime(256, "Rows a chunk; a finished chunk survives a kill.", ge=1)
+    origins: tuple[Literal["synthetic", "pipeline", "human"], ...] = identity(
+        ("synthetic", "pipeline", "human"),
+        "Where rows come from: synthetic pairs, verified edits and rejects, people's verdicts.",
+    )
+    annotations: str = runtime(
+        "",
+        "Folder of people's verdicts (*.jsonl, *.parquet); empty: there are none. What they say "
+        "counts, not where they are.",
+    )
+    sft_kinds: tuple[PairKind, ...] = identity(
+        ("normal", "no_edit"),
+        "Kinds of pairs that supervised training sees (the paper: normal and no_edit); preference "
+        "training sees all.",
+    )
+    validation: float = identity(
+        0.05, "Share of scenes and photographs to validate on.", ge=0, lt=1
+    )
+    test: float = identity(0.1, "Share of scenes and photographs to measure on.", ge=0, lt=1)
+    most_per_cell: int = identity(5000, "Most rows of one split, kind and subtask.", ge=1)
+    most_over_median: float = identity(
+        3.0, "Most rows of one kind and subtask, over the median of its split.", ge=1
+    )
+    min_confidence: float = identity(
+        0.5, "Verdicts of the pipeline's verifier below this are not learnt from.", ge=0, le=1
+    )
+
+
+class VerifierTestsSettings(StageSettings):
+    """The frozen pairs that every verifier is measured on: `qwen_verify_eval`."""
+
+    chunk: int = runtime(64, "Pairs a chunk; a finished chunk survives a kill.", ge=1)
+    most: int = identity(2000, "Most pairs of the training sets' test split.", ge=1)
+    per_photograph: int = identity(
+        8, "Edits of each held-out photograph, half of them with a planted fault; 0: none.", ge=0
+    )
+    seed: int = identity(11, "Seed of the edits of held-out photographs.")
+    fitted_on: int = identity(
+        600, "Training pairs that the thresholds of the baselines are fitted on.", ge=2
+    )
+    judged: bool = identity(
+        False, "Whether the project's judge grades the rewritten texts as well (a question a pair)."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
@@ -87,3 +88,23 @@ def _toml(value: object) -> str:
         return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     # JSON and TOML agree about strings, booleans and numbers.
     return json.dumps(value, ensure_ascii=False)
+
+
+def with_value(text: str, table: str, name: str, value: object) -> str:
+    """Return a settings file's text with one field of a table set; the rest stays as it was.
+
+    The line that shows the default, or an earlier value, is replaced; a missing table is added.
+    """
+    line = f"{name} = {_toml(value)}"
+    head = re.search(rf"^\[{re.escape(table)}\][^\n]*\n?", text, re.MULTILINE)
+    if head is None:
+        return f"{text.rstrip()}\n\n[{table}]\n{line}\n".lstrip()
+    after = re.compile(r"^\[", re.MULTILINE).search(text, head.end())
+    end = after.start() if after else len(text)
+    body = text[head.end() : end]
+    # A live line wins over a commented default.
+    for pattern in (rf"^{name}[ \t]*=[^\n]*", rf"^#[ \t]*{name}[ \t]*=[^\n]*"):
+        changed, number = re.subn(pattern, lambda _: line, body, count=1, flags=re.MULTILINE)
+        if number:
+            return text[: head.end()] + changed + text[end:]
+    return text[: head.end()].rstrip("\n") + f"\n{line}\n{body}" + text[end:]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.settings.fields import identity, identity_of, runtime
+from unicedit_assets.vlm.stacking import Layout
 
 
 class VlmSettings(BaseModel):
@@ -24,6 +25,14 @@ class VlmSettings(BaseModel):
     max_pixels: int = identity(
         1_100_000, "Larger pictures are shrunk to this many pixels before they are sent.", ge=1024
     )
+    panels: Literal[0, 2, 3] = identity(
+        0,
+        "Of a trained Qwen-Verify: panels of the one tall picture that it is shown, 2, or 3 with "
+        "difference tokens; 0: any other model.",
+    )
+    panel_side: int = identity(
+        0, "Of a trained Qwen-Verify: side of its square panels, pixels; 0: any aspect.", ge=0
+    )
     concurrency: int = runtime(16, "Questions in flight at once.", ge=1)
     deadline: float = runtime(600.0, "Seconds for one question, repeated tries included.", gt=0)
     cache: str = runtime("", "Folder in which replies are kept; empty: none are.")
@@ -33,7 +42,16 @@ class VlmSettings(BaseModel):
 
     def identity_fields(self) -> dict[str, Json]:
         """Return the fields that can change a reply, as JSON."""
-        return identity_of(self)
+        fields = identity_of(self)
+        # What came later must not change the fingerprints of those who do not use it.
+        return {k: v for k, v in fields.items() if v or k not in ("panels", "panel_side")}
+
+    @property
+    def layout(self) -> Layout | None:
+        """How a trained Qwen-Verify is shown both pictures; None for any other model."""
+        if not self.panels:
+            return None
+        return Layout(self.panels, self.panel_side, self.max_pixels // self.panels)
 
 
 class HttpVlm(VlmSettings):

@@ -3,14 +3,14 @@
 import dagster as dg
 
 from resources.project import ProjectResource
-from unicedit_assets.partitions import BENCHMARKS
+from unicedit_assets.partitions import UNDIVIDED
 from unicedit_assets.pipeline.stages import STAGES
 from unicedit_assets.pools import POOLS, op_tags
 from unicedit_assets.stages.materialize import OWNERS, materialize
 
 
 @dg.asset(
-    partitions_def=BENCHMARKS,
+    partitions_def=UNDIVIDED,
     group_name="1_prepare",
     kinds={"opencv", "parquet"},
     owners=OWNERS,

@@ -154,15 +154,20 @@ class Calibration:
 
 def calibration(outcomes: Sequence[Outcome]) -> Calibration:
     """Compare confidence with correctness, bin by bin."""
-    bins: dict[int, list[Outcome]] = {}
-    for outcome in outcomes:
-        bins.setdefault(min(_BINS - 1, int(outcome.confidence * _BINS)), []).append(outcome)
+    return calibration_of([(outcome.confidence, outcome.right) for outcome in outcomes])
+
+
+def calibration_of(stated: Sequence[tuple[float, bool]]) -> Calibration:
+    """Compare stated confidences (0-1) with whether they were right, bin by bin."""
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for confidence, right in stated:
+        bins.setdefault(min(_BINS - 1, int(confidence * _BINS)), []).append((confidence, right))
     rows = []
     for _, members in sorted(bins.items()):
-        sure = sum(member.confidence for member in members) / len(members)
-        right = sum(member.right for member in members) / len(members)
-        rows.append((round(sure, 4), round(right, 4), len(members)))
-    total = max(1, len(outcomes))
+        sure = sum(confidence for confidence, _ in members) / len(members)
+        share = sum(right for _, right in members) / len(members)
+        rows.append((round(sure, 4), round(share, 4), len(members)))
+    total = max(1, len(stated))
     error = sum(abs(sure - right) * count for sure, right, count in rows) / total
     return Calibration(error, tuple(rows))
 

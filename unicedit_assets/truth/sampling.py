@@ -102,7 +102,17 @@ def draw_samples(
 ) -> Iterator[Sample]:
     """Draw up to ``count`` triplets of one picture; the group's number enters every draw."""
     draw = np.random.default_rng(seed_from("truth", seed, group))
-    image = draw_picture(photos, draw)
+    yield from _samples(draw_picture(photos, draw), draw, count, bench)
+
+
+def samples_of(image: Pixels, seed: int, name: str, count: int, bench: Bench) -> Iterator[Sample]:
+    """Draw up to ``count`` triplets of a given picture; its name enters every draw."""
+    return _samples(image, np.random.default_rng(seed_from("truth", seed, name)), count, bench)
+
+
+def _samples(
+    image: Pixels, draw: np.random.Generator, count: int, bench: Bench
+) -> Iterator[Sample]:
     survey = bench.instructor.survey(image)
     subtasks = draw.permutation(sorted(survey.subtasks))[:count]
     for subtask in subtasks:

@@ -29,10 +29,11 @@ from unicedit_assets.vlm.prompting import (
     question,
     quoted,
 )
-from unicedit_assets.vlm.roles import Answer, Vlm, VlmError, load_of
+from unicedit_assets.vlm.roles import Answer, Question, Vlm, VlmError, load_of
+from unicedit_assets.vlm.stacking import Layout, stacked
 
 VERSION = 2
-_CHAIN, _ENTAILMENT = "verifier", "verifier_entailment"
+_CHAIN, _ENTAILMENT, _TRAINED = "verifier", "verifier_entailment", "verifier_trained"
 _DIFFERENCES = 20
 
 # The chain's word for what happened -> why the edit is rejected; None where it is accepted.
@@ -87,6 +88,7 @@ class VerifierOptions:
             a rule or the second question overruled the model.
         attempts: how often a question is asked at most.
         max_tokens: longest reply.
+        layout: how a trained Qwen-Verify is shown both pictures; None asks any other model.
     """
 
     certain_no_edit: float = CERTAIN
@@ -94,6 +96,7 @@ class VerifierOptions:
     assumed_confidence: float = 0.5
     attempts: int = 2
     max_tokens: int = 1536
+    layout: Layout | None = None
 
 
 class VlmVerifier:
@@ -111,14 +114,18 @@ class VlmVerifier:
     @property
     def identity(self) -> Mapping[str, Json]:
         """What can change a verdict: model, prompts, options."""
-        used = (_CHAIN, _ENTAILMENT) if self._options.entailment else (_CHAIN,)
+        chain = _TRAINED if self._options.layout else _CHAIN
+        used = (chain, _ENTAILMENT) if self._options.entailment else (chain,)
+        options = asdict(self._options)
+        if self._options.layout is None:
+            del options["layout"]
         return {
             "name": "vlm-verifier",
             "version": self._version,
             "code": VERSION,
             "vlm": dict(self._vlm.identity),
             "prompt_sha256": prompt_sha256(*used),
-            "options": asdict(self._options),
+            "options": options,
         }
 
     @property
@@ -140,19 +147,8 @@ class VlmVerifier:
         apart = difference(source, edited)
         if apart.largest_block < self._options.certain_no_edit:
             return _wordless(Reason.NO_EDIT, _figures(apart, ()))
-        reply = ask_json(
-            self._vlm,
-            question(
-                _CHAIN,
-                [source, edited],
-                SCHEMA,
-                {"en": quoted(en), "cn": quoted(cn)},
-                max_tokens=self._options.max_tokens,
-                weigh=("is_changed", "class"),
-            ),
-            self._options.attempts,
-            contradiction,
-        )
+        asked = self._asked(source, edited, en, cn)
+        reply = ask_json(self._vlm, asked, self._options.attempts, contradiction)
         if reply.value is None:
             if reply.unreadable:
                 # Nothing is guessed of what the model never said readably.
@@ -160,6 +156,13 @@ class VlmVerifier:
                 return _wordless(Reason.UNPARSEABLE, _figures(apart, reply.answers), told)
             raise VlmError(reply.trouble)
         return self._verdict(reply, reply.value, apart)
+
+    def _asked(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Question:
+        how = {"max_tokens": self._options.max_tokens, "weigh": ("is_changed", "class")}
+        if self._options.layout:
+            return trained_question(source, edited, en, cn, self._options.layout, **how)
+        slots = {"en": quoted(en), "cn": quoted(cn)}
+        return question(_CHAIN, [source, edited], SCHEMA, slots, **how)
 
     def _verdict(self, reply: Reply, said: Mapping[str, Any], apart: Difference) -> Verdict:
         reason, detail = CLASSES[said["class"]], ""
@@ -222,6 +225,14 @@ class VlmVerifier:
             f"the rewritten text claims what the differences do not show: {claims}",
             reply.answers,
         )
+
+
+def trained_question(
+    source: Pixels, edited: Pixels, en: str, cn: str, layout: Layout, **how: Any
+) -> Question:
+    """Return the chain's question to a model trained for it: one tall picture, the texts alone."""
+    slots = {"en": quoted(en), "cn": quoted(cn)}
+    return question(_TRAINED, [stacked(source, edited, layout)], SCHEMA, slots, **how)
 
 
 def contradiction(said: Mapping[str, Any]) -> str:

@@ -1,0 +1,139 @@
+"""How far a stage of training is, by the clock and by steps; what it learned so far, as a curve."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+_EVERY = 30.0  # seconds between lines where there is no terminal
+
+
+class Budget(TrainerCallback):
+    """Ends a stage after its minutes; knows the share that is done, which the rate follows.
+
+    The seconds travel in each checkpoint, so a stage that was cut off has what it had left.
+    """
+
+    FILE = "budget.json"
+
+    def __init__(self, minutes: float) -> None:
+        self._seconds = minutes * 60
+        self._before, self._started = 0.0, time.monotonic()
+        self._steps = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, earlier calls included."""
+        return self._before + time.monotonic() - self._started
+
+    @property
+    def done(self) -> float:
+        """Share of the stage that is done, 0 to 1."""
+        by_clock = self.elapsed / self._seconds if self._seconds else 0.0
+        return min(1.0, max(by_clock, self._steps))
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from what a checkpoint says."""
+        self._before = float(json.loads((checkpoint / self.FILE).read_text())["seconds"])
+
+    def rate(self, warmup: float, floor: float = 0.02) -> float:
+        """Return the factor of the learning rate: up by a line, down by half a cosine."""
+        if self.done < warmup:
+            return max(floor, self.done / warmup)
+        share = (self.done - warmup) / (1 - warmup)
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._started = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._steps = state.global_step / max(1, state.max_steps)
+        if self._seconds and self.elapsed >= self._seconds:
+            control.should_training_stop = True
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (folder / self.FILE).write_text(json.dumps({"seconds": self.elapsed}))
+
+
+class Curve(TrainerCallback):
+    """Writes what is logged to a CSV file, and shows how far the stage is and when it ends."""
+
+    COLUMNS = ("stage", "step", "seconds", "loss", "learning_rate", "margin", "preferred")
+
+    def __init__(self, path: Path, stage: str, budget: Budget) -> None:
+        self._path, self._stage, self._budget = path, stage, budget
+        self._told = 0.0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task(stage, total=1.0)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_after(state.global_step)
+        self._bar.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._bar.update(self._task, completed=self._budget.done)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        if not logs or "loss" not in logs:
+            return
+        row = {"stage": self._stage, "step": state.global_step, **logs}
+        row["seconds"] = round(self._budget.elapsed, 1)
+        new = not self._path.exists()
+        with self._path.open("a", newline="") as out:
+            writer = csv.DictWriter(out, self.COLUMNS, extrasaction="ignore")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        self._tell(row)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._bar.update(self._task, completed=1.0)
+        self._bar.stop()
+
+    def _tell(self, row: Mapping[str, Any]) -> None:
+        loss = f"{self._stage}: step {row['step']}, loss {float(row['loss']):.3f}"
+        self._bar.update(self._task, description=loss)
+        now = time.monotonic()
+        if self._bar.disable and now - self._told >= _EVERY:
+            self._told = now
+            done, spent = self._budget.done, self._budget.elapsed
+            left = spent * (1 - done) / done if done else math.inf
+            print(
+                f"{loss}, {done:.0%}, about {left / 60:.0f} min left", file=sys.stderr, flush=True
+            )
+
+    def _drop_after(self, step: int) -> None:
+        """Forget this stage's rows that a resumed run writes again."""
+        if not self._path.exists():
+            return
+        with self._path.open(newline="") as file:
+            rows = [
+                row
+                for row in csv.DictReader(file)
+                if row["stage"] != self._stage or int(row["step"]) <= step
+            ]
+        with self._path.open("w", newline="") as out:
+            writer = csv.DictWriter(out, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)

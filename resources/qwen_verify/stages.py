@@ -1,0 +1,122 @@
+"""The two stages as one call each: from a model and examples to a trained folder."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from resources.qwen_verify.collating import Collator
+from resources.qwen_verify.curve import draw_curve
+from resources.qwen_verify.sizes import save_model
+from resources.qwen_verify.trainers import (
+    PreferenceTrainer,
+    SftTrainer,
+    arguments,
+    callbacks,
+    last_checkpoint,
+)
+from unicedit_assets.qwen_verify.question import Example, opened
+from unicedit_assets.settings.training import TrainingSettings
+
+
+class _Rows(Dataset[Example]):
+    """Examples by index; a share of them with an instruction that claims nothing."""
+
+    def __init__(self, examples: Sequence[Example], share: float, seed: int) -> None:
+        self._examples, self._share, self._seed = examples, share, seed
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> Example:
+        return opened(self._examples[index], self._share, self._seed)
+
+
+class Subset(Sequence[Example]):
+    """Those of some examples that have the indices given."""
+
+    def __init__(self, examples: Sequence[Example], indices: Sequence[int]) -> None:
+        self._examples, self._indices = examples, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._examples[self._indices[index]]
+
+
+def sft(
+    model: Any,
+    collator: Collator,
+    examples: Sequence[Example],
+    settings: TrainingSettings,
+    out: Path,
+    cpu: bool = False,
+) -> Path:
+    """Train stage 1 and return its folder; an earlier call that was cut off is gone on with."""
+    budget, told = callbacks(out, "sft", settings.sft)
+    trainer = SftTrainer(
+        model=model,
+        args=arguments(settings, settings.sft, out, cpu),
+        data_collator=collator.sft,
+        train_dataset=_Rows(examples, settings.open_share, settings.seed),
+        callbacks=told,
+        budget=budget,
+        warmup=settings.sft.warmup,
+        context_dropout=settings.context_dropout,
+    )
+    return _run(trainer, collator, out)
+
+
+def preference(
+    model: Any,
+    collator: Collator,
+    examples: Sequence[Example],
+    settings: TrainingSettings,
+    out: Path,
+    cpu: bool = False,
+    reference: Any = None,
+) -> Path:
+    """Train stage 2 from an SFT model and return its folder.
+
+    Args:
+        reference: the frozen SFT model; None takes a copy of the model, or with LoRA the model
+            without its adapter.
+    """
+    budget, told = callbacks(out, out.name, settings.preference)
+    if reference is None and not hasattr(model, "disable_adapter"):
+        reference = copy.deepcopy(model)
+    trainer = PreferenceTrainer(
+        model=model,
+        args=arguments(settings, settings.preference, out, cpu),
+        data_collator=collator.preference,
+        train_dataset=_Rows(examples, 0.0, settings.seed),
+        callbacks=told,
+        budget=budget,
+        warmup=settings.preference.warmup,
+        stage=settings.preference,
+        reference=reference,
+    )
+    return _run(trainer, collator, out)
+
+
+def _run(trainer: Any, collator: Collator, out: Path) -> Path:
+    if hasattr(trainer.model, "merge_and_unload") and trainer.is_fsdp_enabled:
+        raise ValueError(
+            "LoRA under FSDP is not supported: use lora_rank = 0, or launch without it"
+        )
+    found = last_checkpoint(out)
+    trainer.train(resume_from_checkpoint=str(found) if found else None)
+    state = trainer.accelerator.get_state_dict(trainer.model)  # gathered, where it is sharded
+    if trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if hasattr(model, "merge_and_unload"):
+            model, state = model.merge_and_unload(), None
+        save_model(model, collator.processor, out / "model", state)
+        draw_curve(out.parent / "curve.csv", out.parent / "curve.png")
+    trainer.accelerator.wait_for_everyone()
+    return out / "model"

@@ -1,0 +1,169 @@
+"""The two trainers, on transformers' Trainer: supervised, and D2PO or plain DPO.
+
+What the Trainer brings stays: bf16, gradient checkpointing and accumulation, checkpoints to go on
+from, several devices by accelerate (deploy/accelerate-fsdp.yaml).
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from resources.qwen_verify.budget import Budget, Curve
+from resources.qwen_verify.losses import IGNORED, d2po_loss, mean_token_loss, reply_logprobs
+from resources.qwen_verify.model import without_context
+from unicedit_assets.settings.training import PreferenceStage, StageOfTraining, TrainingSettings
+
+
+class _Staged(Trainer):
+    """A Trainer whose rate follows a ``Budget`` and whose extra figures reach the curve."""
+
+    def __init__(self, *args: Any, budget: Budget, warmup: float, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self._budget, self._warmup = budget, warmup
+        self._figures: dict[str, list[Tensor]] = {}
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.lr_scheduler is None:
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                optimizer or self.optimizer, lambda _: self._budget.rate(self._warmup)
+            )
+        return self.lr_scheduler
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Remember a figure of this step for the next line of the curve."""
+        self._figures.setdefault(name, []).append(value.detach().float().mean())
+
+    def log(self, logs: dict[str, float], *args: Any, **how: Any) -> None:
+        for name, values in self._figures.items():
+            logs[name] = float(torch.stack(values).mean())
+        self._figures.clear()
+        super().log(logs, *args, **how)
+
+    @staticmethod
+    def logprobs(model: Any, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return log pi of each row's reply, and the labels; only the replies' logits are made."""
+        inputs = dict(inputs)
+        labels = inputs.pop("labels")
+        first = int((labels != IGNORED).int().argmax(-1).min())
+        keep = labels.shape[1] - first + 1
+        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
+        return reply_logprobs(logits, labels[:, -keep:]), labels
+
+
+class SftTrainer(_Staged):
+    """Stage 1: cross entropy on the true reply; some steps without the difference context."""
+
+    def __init__(self, *args: Any, context_dropout: float = 0.0, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self._dropout = context_dropout
+        self._chance = random.Random(self.args.seed)  # noqa: S311
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
+    ) -> Tensor:
+        dropped = self._chance.random() < self._dropout
+        with without_context(model) if dropped else nullcontext():
+            logprobs, labels = self.logprobs(model, inputs)
+        return mean_token_loss(logprobs, labels)
+
+
+class PreferenceTrainer(_Staged):
+    """Stage 2: D2PO, both models conditioned on c_v; plain DPO where the context is off.
+
+    Args:
+        reference: the frozen SFT model; None with LoRA, where it is the model without its adapter.
+    """
+
+    def __init__(
+        self, *args: Any, stage: PreferenceStage, reference: Any = None, **how: Any
+    ) -> None:
+        super().__init__(*args, **how)
+        self._stage = stage
+        self._reference = reference
+        if reference is not None:
+            reference.requires_grad_(False).eval()
+            self._reference = self.accelerator.prepare_model(reference, evaluation_mode=True)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
+    ) -> Tensor:
+        stage = self._stage
+        with self._seeing(model):
+            logprobs, labels = self.logprobs(model, inputs)
+        with torch.no_grad():
+            frozen = self._of_reference(model, inputs)
+        rows = len(logprobs) // 2
+        losses, margin = d2po_loss(
+            logprobs[:rows], logprobs[rows:], frozen[:rows], frozen[rows:], stage.beta
+        )
+        self.note("margin", margin)
+        self.note("preferred", (margin > 0).float())
+        loss = losses.mean()
+        if stage.sft_weight:
+            loss = loss + stage.sft_weight * mean_token_loss(logprobs[:rows], labels[:rows])
+        return loss
+
+    def _seeing(self, model: Any) -> Any:
+        return nullcontext() if self._stage.context else without_context(model)
+
+    def _of_reference(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
+        if self._reference is not None:
+            with self._seeing(self._reference):
+                return self.logprobs(self._reference, inputs)[0]
+        bare = self.accelerator.unwrap_model(model)
+        with bare.disable_adapter(), self._seeing(model):
+            return self.logprobs(model, inputs)[0]
+
+
+def arguments(
+    settings: TrainingSettings, stage: StageOfTraining, out: Path, cpu: bool = False
+) -> TrainingArguments:
+    """Return the Trainer's arguments for one stage."""
+    return TrainingArguments(
+        output_dir=str(out),
+        per_device_train_batch_size=stage.batch,
+        gradient_accumulation_steps=stage.accumulate,
+        num_train_epochs=stage.epochs,
+        learning_rate=stage.learning_rate,
+        weight_decay=stage.weight_decay,
+        adam_beta2=0.98,
+        max_grad_norm=1.0,
+        bf16=settings.precision == "bfloat16",
+        gradient_checkpointing=settings.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        seed=settings.seed,
+        data_seed=settings.seed,
+        save_strategy="steps",
+        save_steps=stage.save_steps,
+        save_total_limit=2,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        use_cpu=cpu,
+    )
+
+
+def callbacks(out: Path, name: str, stage: StageOfTraining) -> tuple[Budget, list[Any]]:
+    """Return a stage's budget and all its callbacks; a stage that was begun goes on."""
+    budget = Budget(stage.minutes)
+    found = last_checkpoint(out)
+    if found:
+        budget.resume(found)
+    return budget, [budget, Curve(out.parent / "curve.csv", name, budget)]
+
+
+def last_checkpoint(out: Path) -> Path | None:
+    """Return the checkpoint to go on from, or None."""
+    found = get_last_checkpoint(str(out)) if out.exists() else None
+    return Path(found) if found else None

@@ -1,0 +1,130 @@
+"""`unicedit verify`: triplets, list, show, add, eval, promote and train, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cli.test_pipeline_commands import call, told
+from lakes import write_settings
+from measured import SMALL, backends, measured_home
+from pipeline.test_verifier_training import ScriptedTrainer
+
+import resources.project
+from resources.project import open_project
+from unicedit_assets.qwen_verify.versions import Versions
+from unicedit_assets.settings import HOME_VARIABLE
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose embedded profile is the scripted family with a trainer."""
+    home = tmp_path / "home"
+    write_settings(home, SMALL)
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    players = replace(backends(), trainer=ScriptedTrainer())
+    monkeypatch.setitem(resources.project.BACKENDS, "embedded", lambda settings: players)
+    return home
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Path:
+    """The same with test pairs to measure on."""
+    built = measured_home(tmp_path_factory.getbasetemp())
+    shutil.copytree(built / "lake", empty / "lake")
+    return empty
+
+
+def weights(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"w")
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def refused(*arguments: str | Path) -> str:
+    result = call(*arguments)
+    assert result.exit_code != 0
+    return str(result.exception)
+
+
+@pytest.mark.slow
+def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    shown = told("verify", "eval", "scripted-1", "gullible-1", "ssim", "--out", out)
+    assert "Score 0-10 by kind of pair" in shown
+    assert "gullible-1" in shown
+    document = json.loads(out.read_text())
+    assert {one["name"] for one in document} == {"scripted-1", "gullible-1", "ssim"}
+    assert all("paper's Table 5" in one["score"] for one in document)
+    listed = told("verify", "list")
+    assert "scripted-1 *" in listed
+    assert "embedded or served" in listed
+    assert "0 partitions" not in told("verify", "eval", "scripted-1")
+    told("verify", "add", "gullible-1x", weights(tmp_path / "w"), "--note", "from elsewhere")
+    assert "from elsewhere" in told("verify", "show", "gullible-1x")
+    assert "is the name of another verifier" in refused(
+        "verify", "add", "gullible-1", tmp_path / "w"
+    )
+    assert "scripted-2 verifies from now on" in told("verify", "promote", "scripted-2")
+    assert "nothing was compared" in told("verify", "show", "scripted-2")
+    assert "scripted-2 *" in told("verify", "list")
+
+
+@pytest.mark.slow
+def test_a_worse_version_needs_force_and_a_reason(home: Path, tmp_path: Path) -> None:
+    # As if the gullible one had been registered.
+    store = open_project(home).ledger.store
+    Versions(store).add("gullible-1", weights(tmp_path / "w"), "sft", {})
+    assert "unicedit verify eval gullible-1 scripted-1" in refused(
+        "verify", "promote", "gullible-1"
+    )
+    told("verify", "eval", "gullible-1", "scripted-1")
+    assert Versions(store).evaluations("gullible-1")
+    assert "is worse than scripted-1" in refused("verify", "promote", "gullible-1")
+    assert "needs a reason" in refused("verify", "promote", "gullible-1", "--force")
+    forced = told("verify", "promote", "gullible-1", "--force", "--reason", "a trial")
+    assert "forced although gullible-1 is worse" in forced
+    assert "a trial" in told("verify", "show", "gullible-1")
+
+
+@pytest.mark.slow
+def test_a_training_makes_what_is_missing_and_goes_on_when_asked_again(home: Path) -> None:
+    asked = ("verify", "train", "tiny-1", "--small", "--minutes", "1", "--set", "seed=3")
+    assert "tiny-1 is registered; next: `unicedit verify eval tiny-1`" in told(*asked)
+    assert "0 partitions made, 4 were up to date" in told(*asked)
+    shown = told("verify", "show", "tiny-1")
+    assert "verify_preference_set/main" in shown
+    assert '"seed": 3' in shown
+    assert "registered (d2po)" in told("verify", "list")
+    assert "tiny-1 is registered" not in refused("verify", "train", "tiny-1", "--small")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("promote", "nobody"), "no verifier 'nobody'; there are: broken-1"),
+        (("show", "nobody"), "no verifier 'nobody'; there are: broken-1"),
+        (("eval", "nobody"), "no verifier 'nobody' to evaluate; there are: pixels, ssim"),
+        (("add", "../up", "."), "a verifier version's name is"),
+        (("add", "new-1", "/nowhere"), "/nowhere is not a folder with weights"),
+        (("train", "new-1"), "name one base: --base FOLDER with weights, or --small"),
+        (("train", "new-1", "--small", "--set", "x"), "--set takes SETTING=VALUE, not 'x'"),
+        (("train", "new-1", "--small", "--set", "x=1"), "no training setting 'x'"),
+        (("train", "scripted-1", "--small"), "is the name of another verifier"),
+        (("train", "Big", "--small"), "a verifier version's name is"),
+    ],
+)
+def test_a_mistake_is_answered_with_one_sentence(
+    empty: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in refused("verify", *arguments)
+
+
+@pytest.mark.parametrize("command", ["triplets", "train", "list", "show", "add", "eval", "promote"])
+def test_help_teaches(command: str) -> None:
+    assert len(told("verify", command, "--help")) > 150

@@ -1,0 +1,52 @@
+"""Tiny Qwen-Verify models; torch is imported only when a test asks for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from qwen_verify.toy import toy_pair
+from unicedit_assets.qwen_verify.question import Example, example_of
+
+
+class Tiny(NamedTuple):
+    """A tiny model with random weights, what makes its batches, and examples."""
+
+    model: Any
+    collator: Any
+    examples: list[Example]
+
+
+def make_tiny(difference: str = "add", seed: int = 0) -> Tiny:
+    """Return a fresh tiny model with its difference path switched on."""
+    import torch
+
+    from resources.qwen_verify.collating import Collator
+    from resources.qwen_verify.model import from_scratch
+    from resources.qwen_verify.sizes import TINY, processor_for, small_config
+    from resources.qwen_verify.tokenizer import train_tokenizer
+
+    torch.set_num_threads(1)
+    examples = [example_of(toy_pair(index)) for index in range(24)]
+    texts = [text for one in examples for text in (one.en, one.cn, one.target, one.rejected)]
+    tokenizer = train_tokenizer(texts)
+    config = small_config(tokenizer, TINY, difference)
+    collator = Collator(processor_for(tokenizer, TINY), config.layout)
+    return Tiny(from_scratch(config, seed), collator, examples)
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def tiny_verify_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Qwen-Verify, saved."""
+    from resources.qwen_verify.sizes import save_model
+
+    made = make_tiny()
+    folder = tmp_path_factory.mktemp("qwen-verify") / "model"
+    return save_model(made.model, made.collator.processor, folder)

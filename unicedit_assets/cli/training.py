@@ -1,0 +1,103 @@
+"""``unicedit verify train``: from options to a declared training, and through its stages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+
+from unicedit_assets.cli.running import make_partitions
+from unicedit_assets.cli.verifiers import new_name
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.pipeline.project import MAIN, Project
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, effective, trainer_of
+from unicedit_assets.qwen_verify.training import (
+    SMALL,
+    Declared,
+    Method,
+    TrainingError,
+    VerifierTrainer,
+    sft_name,
+)
+
+_STAGES = ("sft", "preference")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What somebody asked for; None: as the settings say."""
+
+    base: str
+    small: bool
+    method: Method
+    lora_rank: int | None = None
+    minutes: float | None = None
+    epochs: float | None = None
+    changes: tuple[str, ...] = ()
+
+
+def declared_of(version: str, options: Options, trainer: VerifierTrainer) -> Declared:
+    """Return a training as it will be declared.
+
+    Args:
+        version: its name.
+        options: what was asked for.
+        trainer: knows what settings suit a base.
+
+    Raises:
+        TrainingError: no base, two of them, or a change that cannot be read.
+    """
+    if bool(options.base) == options.small:
+        raise TrainingError("name one base: --base FOLDER with weights, or --small")
+    # A folder means the same from any working directory, and in Dagster's daemon.
+    base = SMALL if options.small else str(Path(options.base).absolute())
+    changed = dict(trainer.defaults(base, options.minutes))
+    if options.lora_rank is not None:
+        changed["lora_rank"] = options.lora_rank
+    if options.epochs is not None:
+        changed |= {f"{stage}.epochs": options.epochs for stage in _STAGES}
+    changed |= dict(map(_change, options.changes))
+    return Declared(version, base, options.method, changed)
+
+
+def _change(text: str) -> tuple[str, Json]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise TrainingError(f"--set takes SETTING=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def train_version(
+    project: Project,
+    instance: dg.DagsterInstance,
+    version: str,
+    options: Options,
+    console: Console,
+) -> None:
+    """Declare a training and bring it, and what it is made from, up to date.
+
+    Raises:
+        TrainingError, RegistryError: it cannot be trained as asked.
+        RunError: a stage failed; what is done is kept, and the next call goes on.
+    """
+    declared = declared_of(version, options, trainer_of(project))
+    for name in (version, sft_name(version)):
+        new_name(project, name)
+    effective(project.settings.training, declared)
+    project.registry.declare_training(declared)
+    refs = [*project.refs("synthetic_pairs"), Ref(SFT, MAIN), Ref(SUPERVISED, version)]
+    made = sft_name(version)
+    if declared.method is not Method.SFT:
+        refs += [Ref(PREFERENCE, MAIN), Ref(PREFERRED, version)]
+        made = version
+    report = make_partitions(project, instance, refs, console)
+    console.print(f"{len(report.made)} partitions made, {report.current} were up to date")
+    console.print(f"{made} is registered; next: `unicedit verify eval {made}`")

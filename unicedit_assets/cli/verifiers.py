@@ -1,0 +1,212 @@
+"""Verifiers in the terminal: who there is, how they were measured, what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import dagster as dg
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from resources.verifiers import checked_new_name
+from unicedit_assets.cli.running import make_partitions
+from unicedit_assets.domain.identity import Json
+from unicedit_assets.pipeline.project import MAIN, Project
+from unicedit_assets.pipeline.registry import RegistryError
+from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.pipeline.verified_edits import verifier_version
+from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
+from unicedit_assets.pipeline.verifier_figures import Evaluated, all_evaluated, evaluated
+from unicedit_assets.pipeline.verifier_tests import VerifierTests
+from unicedit_assets.qwen_verify.figures import TABLE_5, Group
+from unicedit_assets.qwen_verify.intervals import Estimate
+from unicedit_assets.qwen_verify.versions import Versions
+from unicedit_assets.truth.outcomes import Rate
+
+
+def new_name(project: Project, version: str) -> str:
+    """Return the name of a version to be registered.
+
+    Raises:
+        VersionError: another verifier has it.
+    """
+    registered = Versions(project.ledger.store).names()
+    others = {n: v for n, v in project.backends.verifiers.items() if n not in registered}
+    return checked_new_name(version, others)
+
+
+def versions_table(project: Project) -> Table:
+    """Return every verifier, the one that verifies now marked."""
+    table = Table(title="Verifiers", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("version", "from", "sha256", *(kind.value for kind in TABLE_5), "F1"):
+        table.add_column(name, no_wrap=name == "version")
+    versions, now = Versions(project.ledger.store), verifier_version(project)
+    registered = {name: versions.require(name) for name in versions.names()}
+    for name in sorted({*project.backends.verifiers, *registered}):
+        kept = registered.get(name)
+        measured = evaluated(project, name) if name in project.backends.verifiers else None
+        table.add_row(
+            f"{name} *" if name == now else name,
+            f"registered ({kept.method})" if kept else "embedded or served",
+            kept.sha256[:12] if kept else "",
+            *_scores(measured),
+        )
+    table.caption = "* verifies now; scores 0-10 on all test pairs, - where not measured"
+    return table
+
+
+def _scores(measured: Evaluated | None) -> list[str]:
+    if measured is None:
+        return ["-"] * (len(TABLE_5) + 1)
+    whole = measured.figures["all"]
+    f1 = whole.detection.f1
+    return [*(group_cell(whole.kinds.get(kind)) for kind in TABLE_5), estimate_cell(f1)]
+
+
+def group_cell(group: Group | None) -> str:
+    """Return a score with its interval."""
+    return estimate_cell(group.score if group else None)
+
+
+def estimate_cell(found: Estimate | None) -> str:
+    """Return a figure with its interval; a dash where there is none."""
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "-"
+
+
+def rate_cell(found: Rate) -> str:
+    """Return a share with its interval; a dash where there were no cases."""
+    return f"{found.share:.3f} [{found.low:.3f}, {found.high:.3f}]" if found.cases else "-"
+
+
+def scores_tables(found: Sequence[Evaluated]) -> list[Table]:
+    """Return the table in the paper's shape, and those of what needs no judge."""
+    return [_table_5(found), _detection(found), _texts(found)]
+
+
+def _new(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("verifier", *columns):
+        table.add_column(name)
+    return table
+
+
+def _table_5(found: Sequence[Evaluated]) -> Table:
+    names = [kind.value.replace("_", " ") for kind in TABLE_5]
+    table = _new("Score 0-10 by kind of pair (all test sets)", *names, "pairs")
+    for one in found:
+        whole = one.figures["all"]
+        cells = (group_cell(whole.kinds.get(kind)) for kind in TABLE_5)
+        table.add_row(one.name, *cells, str(whole.pairs))
+    return table
+
+
+def _detection(found: Sequence[Evaluated]) -> Table:
+    names = ("precision", "recall", "F1", "AUROC", "is changed", "ECE", "s/pair")
+    table = _new("Finding what should not pass", *names)
+    for one in found:
+        whole = one.figures["all"]
+        detection, calibration = whole.detection, whole.calibration
+        table.add_row(
+            one.name,
+            rate_cell(detection.precision),
+            rate_cell(detection.recall),
+            estimate_cell(detection.f1),
+            estimate_cell(detection.auroc),
+            rate_cell(detection.changed),
+            f"{calibration.error:.3f}" if calibration else "-",
+            f"{whole.seconds:.3f}" if whole.seconds is not None else "-",
+        )
+    return table
+
+
+def _texts(found: Sequence[Evaluated]) -> Table:
+    claims = list(found[0].figures["all"].texts.claims) if found else []
+    table = _new("Rewritten instruction: claims as the truth makes them", "exact", *claims, "EN=CN")
+    for one in found:
+        texts = one.figures["all"].texts
+        cells = (rate_cell(texts.claims[name]) for name in claims)
+        table.add_row(one.name, rate_cell(texts.exact), *cells, rate_cell(texts.alike))
+    return table
+
+
+def evaluate_all(
+    project: Project,
+    instance: dg.DagsterInstance,
+    names: Sequence[str],
+    console: Console,
+    out: Path | None,
+) -> None:
+    """Bring evaluations up to date, keep them beside registered versions, and print them.
+
+    Raises:
+        RegistryError: no such verifier.
+        RunError: one could not be measured.
+    """
+    known = [ref.partition for ref in project.refs(QwenVerifyEval.name)]
+    for name in names:
+        if name not in known:
+            raise RegistryError(f"no verifier {name!r} to evaluate; there are: {', '.join(known)}")
+    project.run(Ref(VerifierTests.name, MAIN))
+    refs = [Ref(QwenVerifyEval.name, name) for name in names or known]
+    make_partitions(project, instance, refs, console)
+    found = all_evaluated(project)
+    _keep(project, found)
+    for table in scores_tables(found):
+        console.print(table)
+    if out:
+        document = [one.to_json() for one in found]
+        out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        console.print(f"figures: {out}", soft_wrap=True, markup=False)
+
+
+def _keep(project: Project, found: Sequence[Evaluated]) -> None:
+    versions = Versions(project.ledger.store)
+    registered = set(versions.names())
+    for one in found:
+        if one.name in registered:
+            versions.add_evaluation(one.name, one.fingerprint, one.to_json())
+
+
+def version_tree(project: Project, version: str) -> Tree:
+    """Return everything known about a verifier.
+
+    Raises:
+        RegistryError: there is none of that name.
+    """
+    versions = Versions(project.ledger.store)
+    kept, plays = versions.find(version), project.backends.verifiers.get(version)
+    if kept is None and plays is None:
+        known = ", ".join(sorted({*project.backends.verifiers, *versions.names()}))
+        raise RegistryError(f"no verifier {version!r}; there are: {known}")
+    tree = Tree(Text(version, style="bold"))
+    if plays is not None:
+        _branch(tree, "identity", plays.identity)
+    if kept is not None:
+        _branch(tree, "version", {"method": kept.method, "sha256": kept.sha256})
+        files = {n: f"{f.bytes:,} bytes, sha256 {f.sha256}" for n, f in kept.files.items()}
+        _branch(tree, "files", files)
+        _branch(tree, "training", kept.training)
+        _branch(tree, "evaluations kept", dict.fromkeys(versions.evaluations(version), "kept"))
+    measured = evaluated(project, version) if plays is not None else None
+    if measured is not None:
+        whole = measured.figures["all"]
+        scores = {kind: group_cell(group) for kind, group in whole.kinds.items()}
+        _branch(tree, "scores 0-10", scores)
+    notes = [note for note in project.registry.promotions() if note["version"] == version]
+    for number, note in enumerate(notes):
+        _branch(tree, f"promotion {number + 1}", note)
+    return tree
+
+
+def _branch(tree: Tree, title: str, values: Mapping[str, Json]) -> None:
+    if not values:
+        return
+    branch = tree.add(title)
+    for name, value in values.items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        branch.add(Text(f"{name}: {shown}", overflow="fold"))

@@ -1,0 +1,83 @@
+"""Whether a verifier version may take over: not when it is measurably worse on any class.
+
+Both versions answered the same pairs, so their differences are compared pair by pair: the interval
+of the mean difference is much narrower than the two intervals side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from unicedit_assets.qwen_verify.evaluation import Marks
+from unicedit_assets.qwen_verify.intervals import Estimate, mean_of
+
+MEASURES: Mapping[str, Callable[[Marks], float]] = {
+    "score": lambda mark: mark.score,
+    "right class": lambda mark: float(mark.right),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate against the promoted version on one class.
+
+    Attributes:
+        kind: a value of ``synthetic.pair.Kind``.
+        measure: a name of ``MEASURES``.
+        difference: candidate - promoted, with its 95 % interval.
+    """
+
+    kind: str
+    measure: str
+    candidate: float
+    promoted: float
+    difference: Estimate
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the candidate is worse beyond the interval."""
+        return self.difference.high < 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.measure}: {self.candidate:.3f} against {self.promoted:.3f} "
+            f"(difference {self.difference.low:+.3f} to {self.difference.high:+.3f})"
+        )
+
+
+class NotComparable(ValueError):
+    """Two versions were not measured on the same pairs."""
+
+
+def compare(candidate: Sequence[Marks], promoted: Sequence[Marks]) -> list[Comparison]:
+    """Compare two versions on every class.
+
+    Raises:
+        NotComparable: they did not answer the same pairs.
+    """
+    one, two = ({mark.truth.key: mark for mark in marks} for marks in (candidate, promoted))
+    if one.keys() != two.keys() or not one:
+        raise NotComparable("the two versions were measured on different test pairs")
+    return [
+        _compared(kind, measure, [(mark, two[mark.truth.key]) for mark in own])
+        for kind, own in _by_kind(candidate).items()
+        for measure in MEASURES
+    ]
+
+
+def _by_kind(marks: Sequence[Marks]) -> dict[str, list[Marks]]:
+    found: dict[str, list[Marks]] = {}
+    for mark in marks:
+        found.setdefault(mark.truth.kind, []).append(mark)
+    return dict(sorted(found.items()))
+
+
+def _compared(kind: str, measure: str, pairs: Sequence[tuple[Marks, Marks]]) -> Comparison:
+    value = MEASURES[measure]
+    ours, theirs = ([value(mark) for mark in marks] for marks in zip(*pairs, strict=True))
+    clusters = [mark.truth.cluster for mark, _ in pairs]
+    difference = mean_of([a - b for a, b in zip(ours, theirs, strict=True)], clusters)
+    assert difference is not None  # a class without pairs is not compared
+    count = len(pairs)
+    return Comparison(kind, measure, sum(ours) / count, sum(theirs) / count, difference)
