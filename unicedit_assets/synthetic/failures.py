@@ -33,7 +33,7 @@ def collaterals(draw: Draw, edit: Edit) -> Iterator[tuple[str, Collateral]]:
         choices.append((tinted, lambda s: replace(after, tone=tone, tone_strength=0.8 * s)))
     for index in range(len(after.items)):
         if index not in edit.touched:
-            choices += _to_item(draw, after, index)
+            choices += _to_item(draw, edit, index)
     for position in draw.rng.permutation(len(choices)):
         yield choices[int(position)]
 
@@ -57,22 +57,25 @@ def _stray(draw: Draw, edit: Edit) -> tuple[str, Collateral]:
     )
 
 
-def _to_item(draw: Draw, after: Scene, index: int) -> list[tuple[str, Collateral]]:
+def _to_item(draw: Draw, edit: Edit, index: int) -> list[tuple[str, Collateral]]:
+    after = edit.after
     item, name = after.items[index], refer(after, index)
     other = draw.pick(draw.colours, item.colour)
     side = -1 if item.x > 0.5 else 1
     direction = "left" if side < 0 else "right"
-    return [
-        (f"the {name} also changed colour", lambda s: after.put(index, blend=(other, s))),
-        (
+    choices: list[tuple[str, Collateral]] = []
+    if after.style != "pencil sketch" and after.tone not in ("sepia", "black and white"):
+        recoloured = f"the {name} also changed colour"
+        choices.append((recoloured, lambda s: after.put(index, blend=(other, s))))
+    if edit.slots["operation"] not in ("viewpoint", "zoom"):
+        # There, everything changes its size and place by order.
+        smaller, moved = (
             f"the {name} also became smaller",
-            lambda s: after.put(index, size=item.size * (1 - 0.6 * s)),
-        ),
-        (
             f"the {name} also moved to the {direction}",
-            lambda s: after.put(index, x=item.x + side * 0.25 * s),
-        ),
-    ]
+        )
+        choices.append((smaller, lambda s: after.put(index, size=item.size * (1 - 0.6 * s))))
+        choices.append((moved, lambda s: after.put(index, x=item.x + side * 0.25 * s)))
+    return choices
 
 
 def degraded(
