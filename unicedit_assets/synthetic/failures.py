@@ -17,6 +17,7 @@ from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.compose import Draw
 from unicedit_assets.synthetic.edit import Edit
 from unicedit_assets.synthetic.scene import Item, Scene, refer
+from unicedit_assets.synthetic.sprites import shape_of
 
 VISIBLE = 0.1
 
@@ -44,7 +45,8 @@ def _stray(draw: Draw, edit: Edit) -> tuple[str, Collateral]:
     there = {item.name for item in (*after.items, *edit.before.items)}
     name = draw.pick(draw.classes, *there, "table", "car") if len(draw.classes) > 7 else "star"
     item = Item(name, draw.colour(after.backdrop, after.plain), 0.5, 0.5, 0.3, depth=-2)
-    spots = [(x, y) for x in (0.16, 0.5, 0.84) for y in (0.36, 0.97)]
+    heights = (0.36, 0.97) if shape_of(item).floats else (0.7, 0.97)
+    spots = [(x, y) for x in (0.16, 0.5, 0.84) for y in heights]
     away = [
         min([abs(x - i.x) + abs(y - i.y + i.size / 2) for i in after.items] or [1.0])
         for x, y in spots
