@@ -25,6 +25,7 @@ from unicedit_assets.settings import (
     StageSettings,
     settings_text,
     tables,
+    with_value,
 )
 
 
@@ -258,6 +259,26 @@ def test_each_kind_of_editor_and_model_can_be_copied_out_of_what_is_shown() -> N
             named = [line for line in text.splitlines() if line.removeprefix("# ")[:1].islower()]
             for field in type(made).model_fields:
                 assert any(line.removeprefix("# ").startswith(f"{field} =") for line in named)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "shard_size = 3\n",
+        "[edits]\nseed = 3\n[synthetic_pairs]\nrows = 5\n[checks]\n",
+        "[synthetic_pairs]",
+        "[synthetic_pairs]\n# shards = 0\nshards = 2\n",
+        settings_text({"edits.seed": 3}),
+        settings_text({"synthetic_pairs.shards": 3}),
+    ],
+)
+def test_one_value_is_set_and_the_rest_stays(before: str) -> None:
+    after = with_value(before, "synthetic_pairs", "shards", 7)
+    expected = tomllib.loads(before)
+    expected.setdefault("synthetic_pairs", {})["shards"] = 7
+    assert tomllib.loads(after) == expected
+    assert with_value(after, "synthetic_pairs", "shards", 7) == after
 
 
 def test_the_defaults_in_the_file_are_the_defaults(tmp_path: Path) -> None:

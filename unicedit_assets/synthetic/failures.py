@@ -17,6 +17,7 @@ from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.compose import Draw
 from unicedit_assets.synthetic.edit import Edit
 from unicedit_assets.synthetic.scene import Item, Scene, refer
+from unicedit_assets.synthetic.sprites import shape_of
 
 VISIBLE = 0.1
 
@@ -33,7 +34,7 @@ def collaterals(draw: Draw, edit: Edit) -> Iterator[tuple[str, Collateral]]:
         choices.append((tinted, lambda s: replace(after, tone=tone, tone_strength=0.8 * s)))
     for index in range(len(after.items)):
         if index not in edit.touched:
-            choices += _to_item(draw, after, index)
+            choices += _to_item(draw, edit, index)
     for position in draw.rng.permutation(len(choices)):
         yield choices[int(position)]
 
@@ -44,7 +45,8 @@ def _stray(draw: Draw, edit: Edit) -> tuple[str, Collateral]:
     there = {item.name for item in (*after.items, *edit.before.items)}
     name = draw.pick(draw.classes, *there, "table", "car") if len(draw.classes) > 7 else "star"
     item = Item(name, draw.colour(after.backdrop, after.plain), 0.5, 0.5, 0.3, depth=-2)
-    spots = [(x, y) for x in (0.16, 0.5, 0.84) for y in (0.36, 0.97)]
+    heights = (0.36, 0.97) if shape_of(item).floats else (0.7, 0.97)
+    spots = [(x, y) for x in (0.16, 0.5, 0.84) for y in heights]
     away = [
         min([abs(x - i.x) + abs(y - i.y + i.size / 2) for i in after.items] or [1.0])
         for x, y in spots
@@ -57,22 +59,25 @@ def _stray(draw: Draw, edit: Edit) -> tuple[str, Collateral]:
     )
 
 
-def _to_item(draw: Draw, after: Scene, index: int) -> list[tuple[str, Collateral]]:
+def _to_item(draw: Draw, edit: Edit, index: int) -> list[tuple[str, Collateral]]:
+    after = edit.after
     item, name = after.items[index], refer(after, index)
     other = draw.pick(draw.colours, item.colour)
     side = -1 if item.x > 0.5 else 1
     direction = "left" if side < 0 else "right"
-    return [
-        (f"the {name} also changed colour", lambda s: after.put(index, blend=(other, s))),
-        (
+    choices: list[tuple[str, Collateral]] = []
+    if after.style != "pencil sketch" and after.tone not in ("sepia", "black and white"):
+        recoloured = f"the {name} also changed colour"
+        choices.append((recoloured, lambda s: after.put(index, blend=(other, s))))
+    if edit.slots["operation"] not in ("viewpoint", "zoom"):
+        # There, everything changes its size and place by order.
+        smaller, moved = (
             f"the {name} also became smaller",
-            lambda s: after.put(index, size=item.size * (1 - 0.6 * s)),
-        ),
-        (
             f"the {name} also moved to the {direction}",
-            lambda s: after.put(index, x=item.x + side * 0.25 * s),
-        ),
-    ]
+        )
+        choices.append((smaller, lambda s: after.put(index, size=item.size * (1 - 0.6 * s))))
+        choices.append((moved, lambda s: after.put(index, x=item.x + side * 0.25 * s)))
+    return choices
 
 
 def degraded(

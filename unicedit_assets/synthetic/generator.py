@@ -226,7 +226,8 @@ def _suits(edit: Edit, split: str) -> bool:
 def _drawn(seed: int, spec: PairSpec, plan: _Plan) -> tuple[Edit, Pixels, Pixels]:
     """Draw scenes until one suits the split and shows its edit."""
     rng = _stream(seed, spec, "scene", replace(plan, kind=Kind.NORMAL))
-    crowded = plan.kind in (Kind.MISALIGNED, Kind.COLLATERAL)
+    # Something must be left that can be named, changed or moved as well.
+    crowded = plan.kind is Kind.MISALIGNED or plan.kind in _PLANTED
     photographs = len(spec.backgrounds) if spec.style == "rich" else 0
     gradual = spec.strength is not None and spec.strength < 2 * VISIBLE
     for _ in range(_TRIES):
@@ -273,14 +274,29 @@ def _with_failure(
     if plan.kind is Kind.COLLATERAL:
         what, changed = _collateral(spec, edit, edited, rng)
         edited, after = render(changed(strength), spec.size, spec.backgrounds), changed(strength)
-    elif plan.kind is Kind.DEGRADED:
-        what, edited = failures.degraded(edited, source, strength, rng)
-    elif plan.kind is Kind.SHIFTED:
-        what, edited = failures.shifted(edited, strength, rng)
+    elif plan.kind in _PLANTED:
+        what, edited = _spoilt(plan.kind, edited, source, strength, rng)
     else:
         return _Result(edited, edit.differences, after)
     seen = (what,) if visible else ()
     return _Result(edited, edit.differences + seen, after if visible else edit.after)
+
+
+def _spoilt(
+    kind: Kind, edited: Pixels, source: Pixels, strength: float, rng: np.random.Generator
+) -> tuple[str, Pixels]:
+    """Damage or shift a picture in a way that can be seen at a moderate strength."""
+    for seed in rng.integers(0, 1 << 32, _TRIES):
+
+        def spoil(amount: float, seed: int = int(seed)) -> tuple[str, Pixels]:
+            own = np.random.default_rng(seed)
+            if kind is Kind.SHIFTED:
+                return failures.shifted(edited, amount, own)
+            return failures.degraded(edited, source, amount, own)
+
+        if _differs(edited, spoil(0.4)[1]).mean() >= _LEAST_SHARE:
+            return spoil(strength)
+    raise RuntimeError("no damage can be seen; lower the threshold")
 
 
 def _collateral(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from unicedit_assets.synthetic import words
-from unicedit_assets.synthetic.compose import UPRIGHT, Draw, inside
+from unicedit_assets.synthetic.compose import UPRIGHT, Draw, inside, width_of
 from unicedit_assets.synthetic.edit import Edit
-from unicedit_assets.synthetic.scene import Scene, place, refer
+from unicedit_assets.synthetic.scene import LEFT_ENDS, RIGHT_BEGINS, Scene, place, refer
 
 _PLACES = ("left", "centre", "right")
 _POSES = tuple(words.POSES)[:6]
@@ -25,10 +25,16 @@ def without(values: Sequence[str], *gone: str) -> tuple[str, ...]:
     return tuple(value for value in values if value not in gone)
 
 
+def _clear(x: float) -> float:
+    """Return how far a place lies from where the left or the right of a picture begins."""
+    return min(abs(x - LEFT_ENDS), abs(x - RIGHT_BEGINS))
+
+
 def add(draw: Draw) -> Edit:
     """Add an object at the left, centre or right."""
     after = draw.scene(least=2)
-    index = draw.number(0, len(after.items) - 1)
+    # Not one that stands where two thirds of the picture meet.
+    index = max(range(len(after.items)), key=lambda i: _clear(after.items[i].x))
     item = replace(after.items[index], texture="")
     after = after.put(index, texture="")
     slots = {
@@ -243,15 +249,27 @@ def resized(scene: Scene, index: int, direction: str, strength: float) -> Scene:
     return scene.put(index, size=item.size * (factor if direction == "larger" else 1 / factor))
 
 
+def growing(scene: Scene, index: int) -> tuple[str, ...]:
+    """Return the directions in which an item can change and hide no other, inside the picture."""
+    item = scene.items[index]
+    reach = 0.85 * width_of(item)
+    free = all(abs(other.x - item.x) > reach for other in scene.without(index).items)
+    tall = (item.y - 0.02) / item.size > 1.7
+    wide = reach < min(item.x, 1 - item.x) + 0.1
+    return (
+        "smaller",
+        *(("taller",) if tall else ()),
+        *(("wider",) if free and wide else ()),
+        *(("larger",) if tall and free and wide else ()),
+    )
+
+
 def resize(draw: Draw) -> Edit:
     """Change an object's size or proportions."""
     before = draw.scene(twins=True)
     index = draw.number(0, len(before.items) - 1)
-    item, name = before.items[index], refer(before, index)
-    room = (item.y - 0.02) / item.size
-    directions = ("larger", "smaller", "taller", "wider") if room > 1.7 else ("smaller", "wider")
+    name, direction = refer(before, index), draw.pick(growing(before, index))
     before = before.put(index, depth=-1)
-    direction = draw.pick(directions)
     return Edit(
         *(before, resized(before, index, direction, draw.strength)),
         {"operation": "resize", "target": name, "direction": direction},

@@ -136,4 +136,5 @@ def _glow(image: Floats, scene: Scene) -> None:
             dx = (np.arange(width, dtype=np.float32) - x)[None, :]
             dy = (np.arange(height, dtype=np.float32) - (y - tall * 0.75))[:, None]
             light = np.exp(-(dx**2 + dy**2) / (tall * 0.7) ** 2)[..., None]
-            image += light * np.array([130, 110, 60], np.float32)
+            seen = 1.0 if scene.event == "night falls" else 0.35
+            image += seen * light * np.array([130, 110, 60], np.float32)

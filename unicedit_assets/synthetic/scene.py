@@ -120,9 +120,12 @@ class Scene:
         return digest("synthetic-composition", self.backdrop, *named)
 
 
+LEFT_ENDS, RIGHT_BEGINS = 0.36, 0.64
+
+
 def place(item: Item) -> str:
     """Return the third of the picture that an item is in."""
-    return "left" if item.x < 0.36 else "right" if item.x > 0.64 else "centre"
+    return "left" if item.x < LEFT_ENDS else "right" if item.x > RIGHT_BEGINS else "centre"
 
 
 def refer(scene: Scene, index: int) -> str:

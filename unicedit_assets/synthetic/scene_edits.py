@@ -7,7 +7,7 @@ from dataclasses import replace
 from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.compose import PLAIN_BACKDROPS, UPRIGHT, Draw, width_of
 from unicedit_assets.synthetic.edit import Edit
-from unicedit_assets.synthetic.object_edits import others_of, resized, without
+from unicedit_assets.synthetic.object_edits import growing, others_of, resized, without
 from unicedit_assets.synthetic.scene import Camera, Item, Scene, refer
 
 _SIDES = {"the left": "left", "the right": "right", "above": "above"}
@@ -151,7 +151,7 @@ def relation(draw: Draw) -> Edit:
     before = replace(scene, items=(item, base))
     if draw.crowded:
         third = draw.pick(draw.classes, name, base_name)
-        spare = Item(third, draw.colour(scene.backdrop), 0.86 if left else 0.14, 0.52, 0.22)
+        spare = Item(third, draw.colour(scene.backdrop), 0.86 if left else 0.14, 0.62, 0.22)
         before = before.with_items(replace(spare, depth=2))
     after = before.put(0, **_beside(item, base, direction))
     target, other = item.phrase, base.phrase
@@ -209,7 +209,7 @@ def coordination(draw: Draw) -> Edit:
         taken = [item.colour for item in before.items]
         values = without(draw.colours, *taken)
         value = draw.pick(values)
-        after = before.put(0, colour=value, texture="").put(1, colour=value, texture="")
+        after = before.put(0, colour=value).put(1, colour=value)
         colour = words.chinese(value)
         points = (
             _point(f"The {first} is now {value}.", f"{names[0]}现在是{colour}。"),
@@ -256,12 +256,10 @@ def compound(draw: Draw) -> Edit:
                 ),
             ),
         )
-    direction = "larger" if (item.y - 0.02) / item.size > 1.7 and draw.chance(0.5) else "smaller"
+    direction = draw.pick([d for d in growing(before, index) if d in ("larger", "smaller")])
     values = without(draw.colours, *(it.colour for it in before.items))
     value = draw.pick(values)
-    after = resized(
-        before.put(index, colour=value, texture="", depth=-1), index, direction, draw.strength
-    )
+    after = resized(before.put(index, colour=value, depth=-1), index, direction, draw.strength)
     opposite = "smaller" if direction == "larger" else "larger"
     return Edit(
         *(before.put(index, depth=-1), after),
@@ -288,6 +286,8 @@ def compound(draw: Draw) -> Edit:
     )
 
 
+# Where no weather comes, and where it is night already.
+_INDOORS = ("room", "studio", "starry sky")
 _EVENT_POINTS = {
     "it rains": ("Streaks of rain fall and the light is dull.", "有雨丝落下,光线变暗。"),
     "it snows": ("Snowflakes fall over the whole picture.", "整个画面飘着雪花。"),
@@ -334,7 +334,10 @@ def implicit(draw: Draw) -> Edit:
 
 
 def _event(draw: Draw) -> Edit:
-    before, value = draw.scene(), draw.pick(tuple(words.EVENTS))
+    before = draw.scene()
+    while before.backdrop in _INDOORS:
+        before = draw.scene()
+    value = draw.pick(tuple(words.EVENTS))
     return Edit(
         *(before, replace(before, event=value), {"operation": "imagine", "attribute": value}),
         {"attribute": without(tuple(words.EVENTS), value)},
