@@ -26,7 +26,7 @@ from transformers import AutoProcessor
 
 from resources.qwen_verify import stages
 from resources.qwen_verify.collating import Collator
-from resources.qwen_verify.config import ADD, PANELS
+from resources.qwen_verify.config import ADD, NONE, PANELS
 from resources.qwen_verify.drawing import SUPERVISED, PairDraw
 from resources.qwen_verify.model import QwenVerifyForConditionalGeneration, from_scratch
 from resources.qwen_verify.sizes import SMALL, Size, processor_for, small_config
@@ -46,6 +46,8 @@ def small_settings(minutes: float, seed: int = 0, difference: str = ADD) -> Trai
     return TrainingSettings(
         difference=difference,
         open_share=0.4,
+        # So that plain DPO, without the context, starts from a model that knows life without it.
+        context_dropout=0.0 if difference == NONE else 0.1,
         lora_rank=0,
         train_vision=True,
         gradient_checkpointing=False,

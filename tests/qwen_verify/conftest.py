@@ -50,3 +50,11 @@ def tiny_verify_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = make_tiny()
     folder = tmp_path_factory.mktemp("qwen-verify") / "model"
     return save_model(made.model, made.collator.processor, folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Qwen2.5-VL, saved."""
+    from tiny_vlm import save_tiny_vlm
+
+    return save_tiny_vlm(tmp_path_factory.mktemp("tiny") / "model")
