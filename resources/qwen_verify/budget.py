@@ -119,7 +119,9 @@ class Curve(TrainerCallback):
             self._told = now
             done, spent = self._budget.done, self._budget.elapsed
             left = spent * (1 - done) / done if done else math.inf
-            print(f"{loss}, {done:.0%}, about {left / 60:.0f} min left", file=sys.stderr, flush=True)
+            print(
+                f"{loss}, {done:.0%}, about {left / 60:.0f} min left", file=sys.stderr, flush=True
+            )
 
     def _drop_after(self, step: int) -> None:
         """Forget this stage's rows that a resumed run writes again."""

@@ -87,9 +87,7 @@ class Collator:
             "input_ids": tokens,
             "attention_mask": mask,
             "mm_token_type_ids": (tokens == self._image).int(),
-            "labels": torch.tensor(
-                [one + [IGNORED] * (longest - len(one)) for one in labels]
-            ),
+            "labels": torch.tensor([one + [IGNORED] * (longest - len(one)) for one in labels]),
             "pixel_values": patches,
             "image_grid_thw": grid.repeat(times, 1),
         }

@@ -30,7 +30,6 @@ from resources.qwen_verify.context import (
 )
 from resources.qwen_verify.vision import make_fast
 
-
 # Names of weights in Qwen2.5-VL's folders -> ours. transformers renames them by the model type,
 # and so not for ours.
 _NAMES = {
@@ -75,7 +74,9 @@ class QwenVerifyModel(Qwen2_5_VLModel):
         kwargs.pop("return_dict", None)
         outputs = self.visual(seen, grid_thw=panels, return_dict=True, **kwargs)
         project = self.diff_proj if self.context and config.difference != NONE else None
-        tokens = with_context(outputs.pooler_output, grids[:held], config.difference, merge, project)
+        tokens = with_context(
+            outputs.pooler_output, grids[:held], config.difference, merge, project
+        )
         outputs.pooler_output = tuple(tokens * (len(grids) // held))
         return outputs
 

@@ -37,7 +37,9 @@ class ParquetExamples(Sequence[Example]):
     def __init__(self, source: Path, mapped: Path) -> None:
         files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
         if not files or not all(file.is_file() for file in files):
-            raise FileNotFoundError(f"{source} holds no Parquet file: build the training sets first")
+            raise FileNotFoundError(
+                f"{source} holds no Parquet file: build the training sets first"
+            )
         if not mapped.exists():
             _copy(files, mapped)
         self._table = pa.ipc.open_file(pa.memory_map(str(mapped))).read_all()

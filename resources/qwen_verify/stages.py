@@ -106,7 +106,9 @@ def preference(
 
 def _run(trainer: Any, collator: Collator, out: Path) -> Path:
     if hasattr(trainer.model, "merge_and_unload") and trainer.is_fsdp_enabled:
-        raise ValueError("LoRA under FSDP is not supported: use lora_rank = 0, or launch without it")
+        raise ValueError(
+            "LoRA under FSDP is not supported: use lora_rank = 0, or launch without it"
+        )
     found = last_checkpoint(out)
     trainer.train(resume_from_checkpoint=str(found) if found else None)
     state = trainer.accelerator.get_state_dict(trainer.model)  # gathered, where it is sharded

@@ -1,4 +1,4 @@
-"""Batches: the processor's own patches, labels on the replies alone, tokens that can say anything."""
+"""Batches: the processor's own patches, labels on the replies alone; tokens for any text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def test_only_the_reply_is_learned_to_its_end(tiny: Tiny) -> None:
         labels = batch["labels"][row]
         told = tiny.collator.processor.tokenizer.decode(labels[labels != IGNORED])
         assert told == example.target + "<|im_end|>"
-        assert batch["input_ids"][row][labels != IGNORED].tolist() == labels[labels != IGNORED].tolist()
+        assert (
+            batch["input_ids"][row][labels != IGNORED].tolist()
+            == labels[labels != IGNORED].tolist()
+        )
 
 
 def test_a_question_is_the_beginning_of_its_training_row(tiny: Tiny) -> None:

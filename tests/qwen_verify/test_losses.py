@@ -35,9 +35,7 @@ def test_the_d2po_loss_is_the_papers_formula() -> None:
     better = beta * math.log(0.6 / 0.3)
     worse = beta * math.log(0.2 / 0.4)
     expected = -math.log(1 / (1 + math.exp(-(better - worse))))
-    loss, margin = d2po_loss(
-        *(torch.tensor([value]) for value in (*policy, *reference)), beta
-    )
+    loss, margin = d2po_loss(*(torch.tensor([value]) for value in (*policy, *reference)), beta)
     assert loss.item() == pytest.approx(expected)
     assert margin.item() == pytest.approx(better - worse)
     # By hand: the margin is 0.5 * (ln 2 + ln 2) = ln 2, so the loss is ln(1 + 1/2).

@@ -124,5 +124,5 @@ def test_what_was_loaded_from_a_qwen_is_saved_under_names_that_are_found_again(
 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
-    with pytest.raises(ValueError, match="Qwen2.5-VL"):
+    with pytest.raises(ValueError, match=r"Qwen2\.5-VL"):
         from_qwen(tmp_path, "add")

@@ -107,15 +107,15 @@ def test_two_stages_learn_and_leave_weights_a_curve_and_no_pickle_in_the_model(
     tiny: Tiny, tmp_path: Path
 ) -> None:
     chosen = settings()
-    folder = stages.sft(tiny.model, tiny.collator, tiny.examples, chosen, tmp_path / "sft", cpu=True)
-    before = load_file(folder / "model.safetensors")
-    stages.preference(
-        tiny.model, tiny.collator, tiny.examples, chosen, tmp_path / "d2po", cpu=True
+    folder = stages.sft(
+        tiny.model, tiny.collator, tiny.examples, chosen, tmp_path / "sft", cpu=True
     )
+    before = load_file(folder / "model.safetensors")
+    stages.preference(tiny.model, tiny.collator, tiny.examples, chosen, tmp_path / "d2po", cpu=True)
     after = load_file(tmp_path / "d2po" / "model" / "model.safetensors")
     assert set(before) == set(after)
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    rows = list(csv.DictReader((tmp_path / "curve.csv").open(newline="")))
+    rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
     losses = [float(row["loss"]) for row in rows if row["stage"] == "sft"]
     assert losses == sorted(losses, reverse=True)
     assert rows[-1]["stage"] == "d2po" or len(losses) == len(rows)
@@ -136,7 +136,9 @@ def test_a_stage_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path: Path) ->
         patch.setattr(stages, "save_model", cut_off)
         half = settings(sft=chosen.sft.model_copy(update={"epochs": 2.0}))
         with pytest.raises(KeyboardInterrupt):
-            stages.sft(parts.model, parts.collator, parts.examples, half, tmp_path / "b" / "sft", True)
+            stages.sft(
+                parts.model, parts.collator, parts.examples, half, tmp_path / "b" / "sft", True
+            )
     again = make_tiny(seed=99)  # other weights: all must come from the checkpoint
     stages.sft(again.model, again.collator, again.examples, chosen, tmp_path / "b" / "sft", True)
     steps = [int(p.name.split("-")[1]) for p in (tmp_path / "b" / "sft").glob("checkpoint-*")]

@@ -24,7 +24,9 @@ class StageOfTraining(BaseModel):
     batch: int = identity(4, "Examples a device takes at once.", ge=1)
     accumulate: int = identity(8, "Batches whose gradients make one step.", ge=1)
     epochs: float = identity(1.0, "Passes over the set.", gt=0)
-    minutes: float = identity(0.0, "Minutes it may take, earlier calls included; 0: no bound.", ge=0)
+    minutes: float = identity(
+        0.0, "Minutes it may take, earlier calls included; 0: no bound.", ge=0
+    )
     save_steps: int = runtime(200, "Steps between checkpoints.", ge=1)
 
 
