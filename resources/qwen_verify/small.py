@@ -57,7 +57,7 @@ def small_settings(minutes: float, seed: int = 0, difference: str = ADD) -> Trai
             weight_decay=0.05,
         ),
         preference=PreferenceStage(
-            learning_rate=5e-4, batch=32, accumulate=1, epochs=1000, minutes=second, beta=0.1,
+            learning_rate=3e-4, batch=32, accumulate=1, epochs=1000, minutes=second, beta=0.1,
             sft_weight=1.0,
         ),
     )  # fmt: skip
