@@ -126,3 +126,14 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
     with pytest.raises(ValueError, match=r"Qwen2\.5-VL"):
         from_qwen(tmp_path, "add")
+
+
+def test_fsdp_wraps_layers_that_there_are() -> None:
+    import yaml
+    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl
+
+    file = Path(__file__).parents[2] / "deploy" / "accelerate-fsdp.yaml"
+    settings = yaml.safe_load(file.read_text("utf-8"))["fsdp_config"]
+    names = settings["fsdp_transformer_layer_cls_to_wrap"].split(",")
+    assert set(names) == set(QwenVerifyForConditionalGeneration._no_split_modules)
+    assert all(hasattr(modeling_qwen2_5_vl, name) for name in names)

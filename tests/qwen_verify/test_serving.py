@@ -29,6 +29,11 @@ def asked(number: int) -> Question:
     )
 
 
+def whole(texts: list[str]) -> list[str]:
+    """Drop what is left of a character that the longest reply cut in two."""
+    return [text.rstrip("\ufffd") for text in texts]
+
+
 def predicted(folder: Path) -> list[str]:
     from resources.qwen_verify.predict import Predictor
     from unicedit_assets.qwen_verify.question import example_of
@@ -107,7 +112,8 @@ def test_vllm_says_what_predict_says(url: str, tiny_verify_folder: Path) -> None
     said = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]
     again = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]  # pictures are cached
     vlm.close()
-    assert said == again == predicted(tiny_verify_folder)
+    assert whole(said) == whole(again) == whole(predicted(tiny_verify_folder))
+    assert len(set(said)) > 1
 
 
 @pytest.mark.vllm
