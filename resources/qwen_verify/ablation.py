@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from resources.qwen_verify.measuring import FIGURES, tally
+from resources.qwen_verify.measuring import COLUMNS, tally
 from resources.qwen_verify.predict import Predictor
 from resources.qwen_verify.store import ExampleFolder
 from unicedit_assets.qwen_verify.question import Example
@@ -51,15 +51,17 @@ def measured(checkpoint: str, examples: Sequence[Example]) -> dict[str, Any]:
 
 def lines(found: dict[str, dict[str, Any]], by: str = "kind") -> Iterator[str]:
     """Yield the table in Markdown: a row for each checkpoint and kind."""
-    yield "| run | pairs | n | " + " | ".join(FIGURES) + " |"
-    yield "|---" * (3 + len(FIGURES)) + "|"
+    yield "| run | pairs | n | " + " | ".join(COLUMNS) + " |"
+    yield "|---" * (3 + len(COLUMNS)) + "|"
     for name, figures in found.items():
         for group, counts in figures[by].items():
-            cells = [_cell(*counts[figure]) for figure in FIGURES]
+            cells = [_cell(*counts[figure]) for figure in COLUMNS]
             yield f"| {name} | {group} | {counts['readable'][1]} | " + " | ".join(cells) + " |"
 
 
 def _cell(right: int, of: int) -> str:
+    if not of:
+        return "-"
     share = rate(right, of)
     return f"{share.share:.3f} ({share.low:.3f}-{share.high:.3f})"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qwen_verify.toy import toy_pair
-from resources.qwen_verify.measuring import FIGURES, right, table, tally
+from resources.qwen_verify.measuring import COLUMNS, claims_right, right, table, tally
 from unicedit_assets.qwen_verify.question import example_of
 from unicedit_assets.synthetic.pair import Kind
 
@@ -40,8 +40,22 @@ def test_a_tally_counts_by_kind_and_by_subtask() -> None:
     counts = tally(EXAMPLES, said)
     assert counts["all"]["readable"] == [5, 6]
     assert set(counts) == {"all", "normal", "no_edit", "hallucination"}
-    assert set(tally(EXAMPLES, said, "subtask")["all"]) == set(FIGURES)
+    assert set(tally(EXAMPLES, said, "subtask")["all"]) == set(COLUMNS)
     assert "0.833" in "\n".join(table(counts))
+
+
+def test_claims_are_counted_one_by_one() -> None:
+    def chain(instruction: str) -> str:
+        value = json.loads(EXAMPLES[0].target) | {"rewritten_en": instruction}
+        return json.dumps(value, ensure_ascii=False)
+
+    true = chain("Change the colour of the red ball to green.")
+    assert claims_right(true, true) == (3, 3)
+    assert claims_right(true, chain("Change the colour of the red ball to blue.")) == (2, 3)
+    assert claims_right(true, chain("Remove the red ball.")) == (1, 3)
+    assert claims_right(true, chain("Make it nicer.")) == (0, 3)
+    assert claims_right(true, "nothing") == (0, 3)
+    assert claims_right(chain(""), true) == (0, 0)
 
 
 @pytest.mark.neural
