@@ -225,3 +225,22 @@ def test_lora_trains_a_pretrained_qwen_and_its_reference_is_the_model_without_ad
     stamp = (final / "model.safetensors").stat().st_mtime_ns
     assert full.train(tiny_folder, parquet, parquet, tmp_path / "out", chosen, cpu=True) == final
     assert (final / "model.safetensors").stat().st_mtime_ns == stamp  # finished: taken as it is
+
+
+def test_the_small_one_runs_end_to_end_and_a_finished_stage_is_kept(tmp_path: Path) -> None:
+    from resources.qwen_verify import small
+    from resources.qwen_verify.sizes import TINY
+
+    quick = small.small_settings(0.02)
+    how: dict[str, Any] = {"size": TINY, "pairs": 96, "settings": quick, "threads": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small.shutil, "which", lambda _: None)  # fusing takes longer than all this
+        d2po = small.train_small(tmp_path, **how)
+        stamp = (tmp_path / "sft" / "model" / "model.safetensors").stat().st_mtime_ns
+        dpo = small.train_small(tmp_path, context=False, **how)
+    assert (d2po.parent.name, dpo.parent.name) == ("d2po", "dpo")
+    assert (tmp_path / "sft" / "model" / "model.safetensors").stat().st_mtime_ns == stamp
+    weights = [load_file(folder / "model.safetensors") for folder in (d2po, dpo)]
+    name = "model.diff_proj.weight"
+    assert not torch.equal(*(one[name] for one in weights))
+    assert len(Predictor(d2po).chains([small.PairDraw(9, 56)(0)], longest=8)) == 1
