@@ -30,6 +30,13 @@ from resources.qwen_verify.context import (
 )
 from resources.qwen_verify.vision import make_fast
 
+# Names of weights in Qwen2.5-VL's folders -> ours. transformers renames them by the model type,
+# and so not for ours.
+_NAMES = {
+    r"^visual\.": "model.visual.",
+    r"^model\.(?!language_model\.|visual\.|diff_proj\.)": "model.language_model.",
+}
+
 
 class QwenVerifyModel(Qwen2_5_VLModel):
     """Qwen2.5-VL without its head; ``context`` switches c_v off where it is false."""
@@ -136,7 +143,11 @@ def from_qwen(folder: str | Path, difference: str, **how: Any) -> Any:
         )
     values = {key: value for key, value in found.to_dict().items() if key != "model_type"}
     config = QwenVerifyConfig(**{**values, "difference": difference})
-    return QwenVerifyForConditionalGeneration.from_pretrained(folder, config=config, **_safely(how))
+    model = QwenVerifyForConditionalGeneration.from_pretrained(
+        folder, config=config, key_mapping=_NAMES, **_safely(how)
+    )
+    model._weight_conversions = []  # else it would be saved under the old names again
+    return model
 
 
 def _safely(how: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The small Qwen-Verify for real: from nothing to a verifier on two CPU cores.
 
-    python -m resources.qwen_verify.small OUT --minutes 60
+    python -m resources.qwen_verify.small OUT --minutes 60          # SFT, then D2PO
+    python -m resources.qwen_verify.small OUT --minutes 60 --dpo    # plain DPO from the same SFT
 
 Draws its pairs once, trains a tokenizer, then both stages. Every part goes on where it was cut
 off. What comes out is ``OUT/d2po/model``, a folder for ``kind = "transformers"`` or vLLM.
@@ -26,7 +27,7 @@ from transformers import AutoProcessor
 
 from resources.qwen_verify import stages
 from resources.qwen_verify.collating import Collator
-from resources.qwen_verify.config import ADD, PANELS
+from resources.qwen_verify.config import ADD, NONE, PANELS
 from resources.qwen_verify.drawing import SUPERVISED, PairDraw
 from resources.qwen_verify.model import QwenVerifyForConditionalGeneration, from_scratch
 from resources.qwen_verify.sizes import SMALL, Size, processor_for, small_config
@@ -46,6 +47,8 @@ def small_settings(minutes: float, seed: int = 0, difference: str = ADD) -> Trai
     return TrainingSettings(
         difference=difference,
         open_share=0.4,
+        # So that plain DPO, without the context, starts from a model that knows life without it.
+        context_dropout=0.0 if difference == NONE else 0.1,
         lora_rank=0,
         train_vision=True,
         gradient_checkpointing=False,
@@ -55,7 +58,7 @@ def small_settings(minutes: float, seed: int = 0, difference: str = ADD) -> Trai
             weight_decay=0.05,
         ),
         preference=PreferenceStage(
-            learning_rate=5e-4, batch=32, accumulate=1, epochs=1000, minutes=second, beta=0.1,
+            learning_rate=3e-4, batch=32, accumulate=1, epochs=1000, minutes=second, beta=0.1,
             sft_weight=1.0,
         ),
     )  # fmt: skip
@@ -80,6 +83,7 @@ def train_small(
     difference: str = ADD,
     data: Path | None = None,
     settings: TrainingSettings | None = None,
+    context: bool = True,
 ) -> Path:
     """Train the small Qwen-Verify and return the folder of its weights; resumable.
 
@@ -89,8 +93,11 @@ def train_small(
         threads: that torch uses, and processes that draw.
         data: of the rendered pairs, where several trainings share them.
         settings: in the place of ``small_settings``.
+        context: False trains plain DPO in the place of D2PO, under the same budget.
     """
     settings = settings or small_settings(minutes, seed, difference)
+    second = settings.preference.model_copy(update={"context": context})
+    settings = settings.model_copy(update={"preference": second})
     torch.set_num_threads(threads)
     examples = draw_pairs(data or out / "pairs", PairDraw(seed, size.panel), pairs, threads)
     out.mkdir(parents=True, exist_ok=True)
@@ -98,7 +105,8 @@ def train_small(
         json.dumps({"settings": settings.model_dump(), "size": asdict(size), "pairs": pairs})
     )
     supervised = train_sft(out / "sft", examples, settings, size)
-    return train_preference(out / "d2po", supervised, examples, settings)
+    name = "d2po" if settings.preference.context else "dpo"
+    return train_preference(out / name, supervised, examples, settings)
 
 
 def train_sft(out: Path, examples: ExampleFolder, settings: TrainingSettings, size: Size) -> Path:
@@ -157,12 +165,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--data", type=Path, default=None)
+    parser.add_argument("--dpo", action="store_true")
     parser.add_argument("--difference", choices=list(PANELS), default=ADD)
     chosen = parser.parse_args(arguments)
     started = time.monotonic()
     folder = train_small(
         chosen.out, chosen.minutes, chosen.seed, chosen.threads, pairs=chosen.pairs,
-        difference=chosen.difference, data=chosen.data,
+        difference=chosen.difference, data=chosen.data, context=not chosen.dpo,
     )  # fmt: skip
     print(f"{folder} after {(time.monotonic() - started) / 60:.1f} minutes")
 

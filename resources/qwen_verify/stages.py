@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,25 @@ from resources.qwen_verify.trainers import (
     callbacks,
     last_checkpoint,
 )
-from unicedit_assets.qwen_verify.question import Example, opened
+from unicedit_assets.qwen_verify.question import Example, misjudged, opened
 from unicedit_assets.settings.training import TrainingSettings
 
 
 class _Rows(Dataset[Example]):
-    """Examples by index; a share of them with an instruction that claims nothing."""
+    """Examples by index, each varied by a pure function of it."""
 
-    def __init__(self, examples: Sequence[Example], share: float, seed: int) -> None:
-        self._examples, self._share, self._seed = examples, share, seed
+    def __init__(
+        self, examples: Sequence[Example], vary: Callable[[Example, float, int], Example],
+        share: float, seed: int,
+    ) -> None:  # fmt: skip
+        self._examples, self._vary = examples, vary
+        self._share, self._seed = share, seed
 
     def __len__(self) -> int:
         return len(self._examples)
 
     def __getitem__(self, index: int) -> Example:
-        return opened(self._examples[index], self._share, self._seed)
+        return self._vary(self._examples[index], self._share, self._seed)
 
 
 class Subset(Sequence[Example]):
@@ -63,7 +67,7 @@ def sft(
         model=model,
         args=arguments(settings, settings.sft, out, cpu),
         data_collator=collator.sft,
-        train_dataset=_Rows(examples, settings.open_share, settings.seed),
+        train_dataset=_Rows(examples, opened, settings.open_share, settings.seed),
         callbacks=told,
         budget=budget,
         warmup=settings.sft.warmup,
@@ -94,7 +98,7 @@ def preference(
         model=model,
         args=arguments(settings, settings.preference, out, cpu),
         data_collator=collator.preference,
-        train_dataset=_Rows(examples, 0.0, settings.seed),
+        train_dataset=_Rows(examples, misjudged, settings.preference.class_share, settings.seed),
         callbacks=told,
         budget=budget,
         warmup=settings.preference.warmup,

@@ -103,8 +103,8 @@ def train_tokenizer(texts: Iterable[str], size: int = 1024) -> Any:
     core.train_from_iterator(_between(texts), trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",  # noqa: S106
+        pad_token="<|endoftext|>",  # noqa: S106
         model_max_length=LONGEST,
         clean_up_tokenization_spaces=False,
     )

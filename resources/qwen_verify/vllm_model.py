@@ -43,11 +43,14 @@ class PanelsDummyInputsBuilder(Qwen2_5_VLDummyInputsBuilder):
 class PanelsProcessor(Qwen2_5_VLMultiModalProcessor):
     """Refuses, with its request alone, a picture that is no stack; the engine never sees it."""
 
-    def _get_prompt_updates(self, mm_items: Any, hf_processor_mm_kwargs: Any, out: Any) -> Any:
+    def _get_prompt_updates(
+        self, mm_items: Any, hf_processor_mm_kwargs: Any, out_mm_kwargs: Any
+    ) -> Any:
         config = self.info.get_hf_config()
-        grids = [item["image_grid_thw"].data.tolist() for item in out.get("image", [])]
+        items = [item for item in out_mm_kwargs.get("image", []) if item is not None]
+        grids = [item["image_grid_thw"].data.tolist() for item in items]
         panel_grids(grids, config.difference, config.vision_config.spatial_merge_size)
-        return super()._get_prompt_updates(mm_items, hf_processor_mm_kwargs, out)
+        return super()._get_prompt_updates(mm_items, hf_processor_mm_kwargs, out_mm_kwargs)
 
 
 @MULTIMODAL_REGISTRY.register_processor(

@@ -44,9 +44,24 @@ def tiny() -> Tiny:
 
 @pytest.fixture(scope="session")
 def tiny_verify_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random Qwen-Verify, saved."""
+    """A tiny random Qwen-Verify, saved; what it says depends on the pictures."""
+    import torch
+
     from resources.qwen_verify.sizes import save_model
 
     made = make_tiny()
+    torch.manual_seed(1)
+    with torch.no_grad():  # so large that what is seen counts for what is said
+        for name, weight in made.model.named_parameters():
+            if weight.dim() > 1 and "embed_tokens" not in name:
+                weight.normal_(std=0.25)
     folder = tmp_path_factory.mktemp("qwen-verify") / "model"
     return save_model(made.model, made.collator.processor, folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Qwen2.5-VL, saved."""
+    from tiny_vlm import save_tiny_vlm
+
+    return save_tiny_vlm(tmp_path_factory.mktemp("tiny") / "model")

@@ -1,4 +1,4 @@
-"""Batches: the processor's own patches, labels on the replies alone, tokens that can say anything."""
+"""Batches: the processor's own patches, labels on the replies alone; tokens for any text."""
 
 from __future__ import annotations
 

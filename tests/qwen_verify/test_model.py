@@ -88,8 +88,14 @@ def test_rows_that_come_twice_share_their_pictures(tiny: Tiny) -> None:
 
 
 def test_a_pretrained_model_starts_as_itself(tiny_folder: Path) -> None:
-    """c_v counts nothing at first: with a fresh layer the tokens are those of the bare panels."""
+    """All its weights arrive, and c_v counts nothing at first."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
     model = from_qwen(tiny_folder, "add", dtype=torch.float32)
+    theirs = Qwen2_5_VLForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32)
+    ours = model.state_dict()
+    assert set(ours) - set(theirs.state_dict()) == {"model.diff_proj.weight"}
+    assert all(torch.equal(ours[name], value) for name, value in theirs.state_dict().items())
     assert isinstance(model, QwenVerifyForConditionalGeneration)
     assert not model.model.diff_proj.weight.any()
     pixels, grid = torch.randn(32, 1176), torch.tensor([[1, 8, 4]])
@@ -102,12 +108,32 @@ def test_a_pretrained_model_starts_as_itself(tiny_folder: Path) -> None:
 
 def test_saved_weights_come_back_with_the_difference_path(tiny: Tiny, tmp_path: Path) -> None:
     tiny.model.save_pretrained(tmp_path)
-    again = from_qwen(tmp_path, "none")  # the folder's own way counts
+    again = from_qwen(tmp_path, "none")  # the folder's own way of the context counts
     assert torch.equal(again.model.diff_proj.weight, tiny.model.model.diff_proj.weight)
     assert again.config.layout == tiny.collator.layout
 
 
+def test_what_was_loaded_from_a_qwen_is_saved_under_names_that_are_found_again(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    model = from_qwen(tiny_folder, "add", dtype=torch.float32)
+    model.save_pretrained(tmp_path)
+    again = from_qwen(tmp_path, "add", dtype=torch.float32).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
+
+
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
-    with pytest.raises(ValueError, match="Qwen2.5-VL"):
+    with pytest.raises(ValueError, match=r"Qwen2\.5-VL"):
         from_qwen(tmp_path, "add")
+
+
+def test_fsdp_wraps_layers_that_there_are() -> None:
+    import yaml
+    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl
+
+    file = Path(__file__).parents[2] / "deploy" / "accelerate-fsdp.yaml"
+    settings = yaml.safe_load(file.read_text("utf-8"))["fsdp_config"]
+    names = settings["fsdp_transformer_layer_cls_to_wrap"].split(",")
+    assert set(names) == set(QwenVerifyForConditionalGeneration._no_split_modules)
+    assert all(hasattr(modeling_qwen2_5_vl, name) for name in names)

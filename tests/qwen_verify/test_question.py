@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 
 from qwen_verify.toy import toy_pair
-from unicedit_assets.qwen_verify.question import OPEN, example_of, fooled_chain, opened
+from unicedit_assets.qwen_verify.question import (
+    OPEN,
+    example_of,
+    fooled_chain,
+    misjudged,
+    opened,
+)
 from unicedit_assets.synthetic.pair import Kind
 from unicedit_assets.vlm.parsing import parse_reply
 from unicedit_assets.vlm.verifier import SCHEMA, contradiction
@@ -51,3 +57,19 @@ def test_the_share_that_is_opened_is_the_share_asked_for() -> None:
     examples = [example_of(toy_pair(seed, side=32)) for seed in range(400)]
     changed = sum(opened(one, 0.25, 1) != one for one in examples)
     assert 70 <= changed <= 130
+
+
+def test_a_misjudged_chain_is_wrong_in_its_class_alone() -> None:
+    for kind, wrong in ((Kind.NORMAL, "misaligned"), (Kind.HALLUCINATION, "valid")):
+        example = example_of(toy_pair(1, kind))
+        varied = misjudged(example, 1.0, 0)
+        true, rejected = json.loads(varied.target), json.loads(varied.rejected)
+        assert rejected.pop("class") == wrong != true.pop("class")
+        assert rejected == true
+        assert varied.target == example.target
+        assert misjudged(example, 0.0, 0) == example
+
+
+def test_what_was_not_edited_is_not_misjudged() -> None:
+    example = example_of(toy_pair(1, Kind.NO_EDIT))
+    assert misjudged(example, 1.0, 0) == example

@@ -33,7 +33,7 @@ from unicedit_assets.pipeline.instructions import (
     asked_in,
     outcomes,
 )
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.raw_images import Refused, hash_text, take_all
 from unicedit_assets.pipeline.registry import SourceList
 from unicedit_assets.pipeline.rows import Collector, named
@@ -41,12 +41,10 @@ from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.pipeline.unicbench_list import list_fingerprint, listed_samples
 from unicedit_assets.storage.terms import ChunkOutput, split
 
-__all__ = ["UnicBench", "benchmark_ref", "freeze_chunk", "listed_chunk"]
-
 
 def benchmark_ref() -> Ref:
     """Return the benchmark's only partition."""
-    return benchmark_ref()
+    return Ref(UnicBench.name, MAIN)
 
 
 class UnicBench:

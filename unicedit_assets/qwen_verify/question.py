@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +18,10 @@ OPEN = (
     Wording("Edit this picture.", "编辑这张图片。", {}),
     Wording("Make a change.", "做一处改动。", {}),
 )
+
+
+# The class that stands for believing, or doubting, a text against the pictures.
+_MISJUDGED = {"valid": "misaligned", "misaligned": "valid"}
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,33 @@ def fooled_chain(pair: SyntheticPair) -> Chain | None:
     )
 
 
+def misjudged(example: Example, share: float, seed: int) -> Example:
+    """Return an example whose rejected chain is wrong in one word, its class, for a share of them.
+
+    What is rejected calls a right text wrong, or a wrong one right; all else is the true chain. So
+    the class is learned too, which a chain with a wrong text alone does not teach. Other classes
+    stay as they are. Deterministic by key and seed.
+    """
+    chain = json.loads(example.target)
+    other = _MISJUDGED.get(chain["class"])
+    if other is None or _drawn(example, seed, "misjudged").random() >= share:
+        return example
+    text = json.dumps({**chain, "class": other}, ensure_ascii=False, separators=(",", ":"))
+    return replace(example, rejected=text)
+
+
 def opened(example: Example, share: float, seed: int) -> Example:
     """Return an example whose instruction claims nothing, for a share of them; the rest as it is.
 
     The true answer stays: what was left open must be seen. Deterministic by key and seed.
     """
-    drawn = hashlib.sha256(f"{seed}/{example.key}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(drawn[:8]))
+    rng = _drawn(example, seed, "opened")
     if rng.random() >= share:
         return example
     said = OPEN[int(rng.integers(len(OPEN)))]
     return replace(example, en=said.en, cn=said.cn)
+
+
+def _drawn(example: Example, seed: int, purpose: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{purpose}/{seed}/{example.key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8]))

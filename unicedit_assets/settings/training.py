@@ -42,6 +42,12 @@ class PreferenceStage(StageOfTraining):
         True, "D2PO: policy and reference see the difference context; off: plain DPO."
     )
     beta: float = identity(0.1, "How strongly the policy is held to the reference.", gt=0)
+    class_share: float = identity(
+        0.0,
+        "Share of the pairs whose rejected reply is wrong in one word, its class.",
+        ge=0,
+        le=1,
+    )
     sft_weight: float = identity(
         0.0, "Weight of the cross entropy on the chosen reply beside the preference loss.", ge=0
     )

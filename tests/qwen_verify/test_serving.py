@@ -1,0 +1,150 @@
+"""A saved Qwen-Verify as the pipeline reaches it: the same replies everywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qwen_verify.toy import toy_pair
+from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm
+from unicedit_assets.vlm.roles import FailureKind, Question, VlmError
+from unicedit_assets.vlm.stacking import Layout
+from unicedit_assets.vlm.verifier import VerifierOptions, VlmVerifier, trained_question
+
+pytestmark = [pytest.mark.filterwarnings("ignore")]
+PAIRS = [toy_pair(seed) for seed in range(6)]
+LAYOUT = Layout(2, 56)
+LONGEST = 24
+
+
+def asked(number: int) -> Question:
+    pair = PAIRS[number]
+    return trained_question(
+        pair.source, pair.edited, pair.said.en, pair.said.cn, LAYOUT, max_tokens=LONGEST
+    )
+
+
+def whole(texts: list[str]) -> list[str]:
+    """Drop what is left of a character that the longest reply cut in two."""
+    return [text.rstrip("\ufffd") for text in texts]
+
+
+def predicted(folder: Path) -> list[str]:
+    from resources.qwen_verify.predict import Predictor
+    from unicedit_assets.qwen_verify.question import example_of
+
+    return Predictor(folder, batch=4).chains([example_of(pair) for pair in PAIRS], LONGEST)
+
+
+@pytest.mark.neural
+def test_transformers_says_what_predict_says(tiny_verify_folder: Path) -> None:
+    from resources.vlms.in_transformers import InTransformers
+
+    backend = InTransformers(TransformersVlm(model=str(tiny_verify_folder), device="cpu"))
+    said = [backend.ask(asked(number)).text for number in range(len(PAIRS))]
+    backend.close()
+    assert said == predicted(tiny_verify_folder)
+    assert len(set(said)) > 1  # it does look
+
+
+@pytest.mark.neural
+def test_predict_does_not_depend_on_what_else_is_in_the_batch(tiny_verify_folder: Path) -> None:
+    from resources.qwen_verify.predict import Predictor
+    from unicedit_assets.qwen_verify.question import example_of
+
+    examples = [example_of(pair) for pair in PAIRS]
+    one = Predictor(tiny_verify_folder, batch=1).chains(examples, LONGEST)
+    assert one == Predictor(tiny_verify_folder, batch=6).chains(examples, LONGEST)
+
+
+@pytest.mark.neural
+def test_without_the_context_it_says_something_else(tiny_verify_folder: Path) -> None:
+    from resources.qwen_verify.predict import Predictor
+    from unicedit_assets.qwen_verify.question import example_of
+
+    examples = [example_of(pair) for pair in PAIRS]
+    blind = Predictor(tiny_verify_folder, context=False).chains(examples, LONGEST)
+    assert blind != predicted(tiny_verify_folder)
+
+
+@pytest.mark.neural
+def test_another_model_is_no_checkpoint(tiny_folder: Path) -> None:
+    from resources.qwen_verify.predict import Predictor
+
+    with pytest.raises(ValueError, match="not a trained Qwen-Verify"):
+        Predictor(tiny_folder)
+
+
+@pytest.fixture(scope="module")
+def url(tiny_verify_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real vLLM server with the tiny model, which it knows through the entry point."""
+    from vlm.test_vllm_server import Server
+
+    plugin = tmp_path_factory.mktemp("plugin")
+    metadata = plugin / "unicedit_plugin-0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: unicedit-plugin\nVersion: 0\n")
+    entry = "[vllm.general_plugins]\nunicedit = resources.qwen_verify.plugin:register\n"
+    (metadata / "entry_points.txt").write_text(entry)
+    here = Path(__file__).parents[2]
+    with pytest.MonkeyPatch.context() as patch:
+        paths = [str(plugin), str(here), os.environ.get("PYTHONPATH", "")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        server = Server(tiny_verify_folder, plugin / "log")
+    try:
+        server.wait(400)
+        yield server.url
+    finally:
+        server.kill()
+
+
+@pytest.mark.vllm
+@pytest.mark.timeout(900)
+def test_vllm_says_what_predict_says(url: str, tiny_verify_folder: Path) -> None:
+    from resources.vlms.endpoint import EndpointVlm
+
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, structured="none", deadline=300))
+    said = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]
+    again = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]  # pictures are cached
+    vlm.close()
+    assert whole(said) == whole(again) == whole(predicted(tiny_verify_folder))
+    assert len(set(said)) > 1
+
+
+@pytest.mark.vllm
+@pytest.mark.timeout(900)
+def test_a_picture_that_is_no_stack_fails_alone(url: str) -> None:
+    from resources.vlms.endpoint import EndpointVlm
+
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, structured="none", deadline=300))
+    question = asked(0)
+    failure = vlm.ask(replace(question, images=(question.images[0][:84],))).failure
+    assert failure
+    assert failure.kind is FailureKind.BAD_REQUEST
+    assert "cannot be cut" in failure.detail
+    assert vlm.ask(asked(1)).tokens_out > 0
+    vlm.close()
+
+
+@pytest.mark.vllm
+@pytest.mark.timeout(900)
+def test_it_plays_the_verifiers_role_through_vllm(url: str) -> None:
+    from resources.vlms.endpoint import EndpointVlm
+
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, deadline=300))
+    options = VerifierOptions(layout=LAYOUT, max_tokens=200, attempts=1)
+    pair = PAIRS[0]
+    try:
+        verdict = VlmVerifier("tiny", vlm, options).verify(
+            pair.source, pair.edited, pair.said.en, pair.said.cn
+        )
+    except VlmError as error:  # random weights need not end their reply
+        assert "length" in str(error)
+    else:
+        assert verdict.reason is None or isinstance(verdict.reason, Reason)
+    vlm.close()

@@ -1,0 +1,246 @@
+"""Both stages run for real on a tiny model: what they start from, what learns, what is resumed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import pyarrow as pa  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
+from PIL import Image  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from qwen_verify.conftest import Tiny, make_tiny  # noqa: E402
+from resources.qwen_verify import full, stages  # noqa: E402
+from resources.qwen_verify.model import from_qwen  # noqa: E402
+from resources.qwen_verify.predict import Predictor  # noqa: E402
+from resources.qwen_verify.rows import ParquetExamples  # noqa: E402
+from resources.qwen_verify.trainers import PreferenceTrainer, arguments, callbacks  # noqa: E402
+from unicedit_assets.settings.training import (  # noqa: E402
+    PreferenceStage,
+    StageOfTraining,
+    TrainingSettings,
+)
+
+pytestmark = [pytest.mark.neural, pytest.mark.filterwarnings("ignore")]
+
+
+def settings(**changes: Any) -> TrainingSettings:
+    stage = {"learning_rate": 3e-3, "batch": 8, "accumulate": 1, "epochs": 4.0, "save_steps": 5}
+    values: dict[str, Any] = {
+        "lora_rank": 0,
+        "train_vision": True,
+        "gradient_checkpointing": False,
+        "precision": "float32",
+        "sft": StageOfTraining(**stage),
+        "preference": PreferenceStage(**{**stage, "learning_rate": 1e-3, "epochs": 2.0}),
+    }
+    return TrainingSettings(**{**values, **changes})
+
+
+def preference_trainer(tiny: Tiny, out: Path, **stage: Any) -> PreferenceTrainer:
+    import copy
+
+    chosen = PreferenceStage(batch=4, accumulate=1, **stage)
+    budget, told = callbacks(out, "d2po", chosen)
+    return PreferenceTrainer(
+        model=tiny.model,
+        args=arguments(settings(), chosen, out, cpu=True),
+        data_collator=tiny.collator.preference,
+        train_dataset=tiny.examples,
+        callbacks=told,
+        budget=budget,
+        warmup=0.0,
+        stage=chosen,
+        reference=copy.deepcopy(tiny.model),
+    )
+
+
+def gradients(trainer: PreferenceTrainer, tiny: Tiny) -> tuple[float, dict[str, float]]:
+    tiny.model.zero_grad()
+    loss = trainer.compute_loss(tiny.model, tiny.collator.preference(tiny.examples[:4]))
+    loss.backward()
+    return loss.item(), {
+        name: float(p.grad.abs().sum()) if p.grad is not None else 0.0
+        for name, p in tiny.model.named_parameters()
+    }
+
+
+def test_d2po_starts_at_ln_two_and_its_gradient_reaches_the_difference_path(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    trainer = preference_trainer(tiny, tmp_path / "d2po")
+    loss, reached = gradients(trainer, tiny)
+    assert loss == pytest.approx(math.log(2), abs=1e-5)
+    assert reached["model.diff_proj.weight"] > 0
+    assert reached["model.visual.patch_embed.proj.weight"] > 0
+    assert reached["model.language_model.layers.0.mlp.up_proj.weight"] > 0
+    assert all(p.grad is None for p in trainer._reference.parameters())
+
+
+def test_plain_dpo_is_the_same_without_the_difference_path(tiny: Tiny, tmp_path: Path) -> None:
+    loss, reached = gradients(preference_trainer(tiny, tmp_path / "dpo", context=False), tiny)
+    assert loss == pytest.approx(math.log(2), abs=1e-5)
+    assert reached["model.diff_proj.weight"] == 0
+    assert reached["model.visual.patch_embed.proj.weight"] > 0
+
+
+def test_both_models_are_conditioned_on_the_same_context(tiny: Tiny, tmp_path: Path) -> None:
+    """A policy that differs only in its difference path is told apart by D2PO, not by DPO."""
+    d2po = preference_trainer(tiny, tmp_path / "d2po")
+    dpo = preference_trainer(tiny, tmp_path / "dpo", context=False)
+    with torch.no_grad():
+        tiny.model.model.diff_proj.weight.add_(0.5)
+    batch = tiny.collator.preference(tiny.examples[:4])
+    assert dpo.compute_loss(tiny.model, batch).item() == pytest.approx(math.log(2), abs=1e-5)
+    assert abs(d2po.compute_loss(tiny.model, batch).item() - math.log(2)) > 1e-4
+
+
+def test_two_stages_learn_and_leave_weights_a_curve_and_no_pickle_in_the_model(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    chosen = settings()
+    folder = stages.sft(
+        tiny.model, tiny.collator, tiny.examples, chosen, tmp_path / "sft", cpu=True
+    )
+    before = load_file(folder / "model.safetensors")
+    stages.preference(tiny.model, tiny.collator, tiny.examples, chosen, tmp_path / "d2po", cpu=True)
+    after = load_file(tmp_path / "d2po" / "model" / "model.safetensors")
+    assert set(before) == set(after)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
+    losses = [float(row["loss"]) for row in rows if row["stage"] == "sft"]
+    assert losses == sorted(losses, reverse=True)
+    assert rows[-1]["stage"] == "d2po" or len(losses) == len(rows)
+    assert Image.open(tmp_path / "curve.png").size == (900, 420)
+    assert {path.suffix for path in folder.iterdir()} <= {".safetensors", ".json", ".jinja"}
+    assert len(Predictor(folder).chains(tiny.examples[:3], longest=8)) == 3
+
+
+def test_a_stage_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    whole, parts = make_tiny(), make_tiny()
+    chosen = settings()
+    stages.sft(whole.model, whole.collator, whole.examples, chosen, tmp_path / "whole", cpu=True)
+
+    def cut_off(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "save_model", cut_off)
+        half = settings(sft=chosen.sft.model_copy(update={"epochs": 2.0}))
+        with pytest.raises(KeyboardInterrupt):
+            stages.sft(
+                parts.model, parts.collator, parts.examples, half, tmp_path / "b" / "sft", True
+            )
+    again = make_tiny(seed=99)  # other weights: all must come from the checkpoint
+    stages.sft(again.model, again.collator, again.examples, chosen, tmp_path / "b" / "sft", True)
+    steps = [int(p.name.split("-")[1]) for p in (tmp_path / "b" / "sft").glob("checkpoint-*")]
+    assert max(steps) == 12  # 24 examples, batches of 8, 4 epochs
+    ours = again.model.model.diff_proj.weight
+    assert not torch.equal(ours, make_tiny(seed=99).model.model.diff_proj.weight)
+    assert torch.nn.functional.mse_loss(ours, whole.model.model.diff_proj.weight) < 1e-4
+
+
+def png(pixels: Any) -> dict[str, Any]:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return {"bytes": out.getvalue(), "path": "x.png"}
+
+
+@pytest.fixture
+def parquet(tiny: Tiny, tmp_path: Path) -> Path:
+    rows = [
+        {
+            "key": one.key,
+            "split": "train",
+            "kind": one.kind,
+            "subtask": one.subtask,
+            "images": [png(one.source), png(one.edited)],
+            "prompt_en": one.en,
+            "prompt_cn": one.cn,
+            "target": one.target,
+            "chosen": one.target,
+            "rejected": one.rejected,
+        }
+        for one in tiny.examples
+    ]
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows[:10]), folder / "a.parquet")
+    pq.write_table(pa.Table.from_pylist(rows[10:]), folder / "b.parquet")
+    return folder
+
+
+def test_parquet_rows_are_the_examples(tiny: Tiny, parquet: Path, tmp_path: Path) -> None:
+    read = ParquetExamples(parquet, tmp_path / "rows.arrow")
+    assert len(read) == len(tiny.examples)
+    for index in (0, 9, 10, 23):
+        one, other = read[index], tiny.examples[index]
+        assert (one.source == other.source).all()
+        assert (one.edited == other.edited).all()
+        assert (one.target, one.rejected, one.cn) == (other.target, other.rejected, other.cn)
+
+
+def test_missing_rows_and_columns_are_told(parquet: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no Parquet file"):
+        ParquetExamples(tmp_path / "nowhere", tmp_path / "x.arrow")
+    table = pq.read_table(parquet / "a.parquet").drop_columns(["prompt_cn"])
+    pq.write_table(table, tmp_path / "bad.parquet")
+    with pytest.raises(ValueError, match="lacks prompt_cn"):
+        ParquetExamples(tmp_path / "bad.parquet", tmp_path / "bad.arrow")
+
+
+def test_lora_trains_a_pretrained_qwen_and_its_reference_is_the_model_without_adapter(
+    tiny_folder: Path, parquet: Path, tmp_path: Path
+) -> None:
+    stage = {"batch": 4, "accumulate": 2, "epochs": 0.7, "learning_rate": 1e-3}
+    chosen = settings(
+        lora_rank=4,
+        train_vision=False,
+        gradient_checkpointing=True,
+        precision="float32",
+        max_pixels=3136,
+        sft=StageOfTraining(**stage),
+        preference=PreferenceStage(**stage, sft_weight=0.5),
+    )
+    final = full.train(tiny_folder, parquet, parquet, tmp_path / "out", chosen, cpu=True)
+    base = from_qwen(tiny_folder, "add", dtype=torch.float32).state_dict()
+    sft = load_file(tmp_path / "out" / "sft" / "model" / "model.safetensors")
+    trained = load_file(final / "model.safetensors")
+    vision = [name for name in base if "visual" in name]
+    assert vision
+    assert all(torch.equal(base[name], trained[name]) for name in vision)
+    name = "model.language_model.layers.0.self_attn.q_proj.weight"
+    assert not torch.equal(base[name], sft[name])
+    assert not torch.equal(sft[name], trained[name])
+    assert sft["model.diff_proj.weight"].any()
+    assert not any("lora" in name for name in trained)
+    stamp = (final / "model.safetensors").stat().st_mtime_ns
+    assert full.train(tiny_folder, parquet, parquet, tmp_path / "out", chosen, cpu=True) == final
+    assert (final / "model.safetensors").stat().st_mtime_ns == stamp  # finished: taken as it is
+
+
+def test_the_small_one_runs_end_to_end_and_a_finished_stage_is_kept(tmp_path: Path) -> None:
+    from resources.qwen_verify import small
+    from resources.qwen_verify.sizes import TINY
+
+    quick = small.small_settings(0.02)
+    how: dict[str, Any] = {"size": TINY, "pairs": 96, "settings": quick, "threads": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small.shutil, "which", lambda _: None)  # fusing takes longer than all this
+        d2po = small.train_small(tmp_path, **how)
+        stamp = (tmp_path / "sft" / "model" / "model.safetensors").stat().st_mtime_ns
+        dpo = small.train_small(tmp_path, context=False, **how)
+    assert (d2po.parent.name, dpo.parent.name) == ("d2po", "dpo")
+    assert (tmp_path / "sft" / "model" / "model.safetensors").stat().st_mtime_ns == stamp
+    weights = [load_file(folder / "model.safetensors") for folder in (d2po, dpo)]
+    name = "model.diff_proj.weight"
+    assert not torch.equal(*(one[name] for one in weights))
+    assert len(Predictor(d2po).chains([small.PairDraw(9, 56)(0)], longest=8)) == 1
