@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from resources.editors.build import editor_from
 from resources.embedded import embedded_backends
-from resources.gpu import check_together
 from resources.vlms.build import vlm_from
 from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
 from unicedit_assets.domain.taxonomy import SUBTASKS
@@ -59,7 +58,6 @@ def neural_backends(settings: Settings) -> Backends:
         verifiers=verifiers,
         judge=judge,
         subtasks=subtasks,
-        check_together=check_together,
     )
 
 

@@ -14,7 +14,7 @@ from resources.gpu.devices import (
     LeaseError,
     visible_devices,
 )
-from resources.gpu.holders import Holder, check_together, free_memory, held_models
+from resources.gpu.holders import Holder, free_memory, held_models
 from resources.gpu.leases import Lease, Leases, held_device, only_held_visible
 
 os.environ.setdefault(ORDER_VARIABLE, PCI_ORDER)
@@ -26,7 +26,6 @@ __all__ = [
     "Lease",
     "LeaseError",
     "Leases",
-    "check_together",
     "free_memory",
     "held_device",
     "held_models",

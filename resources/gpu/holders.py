@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from resources.gpu import leases
-from resources.gpu.devices import Device, LeaseError, visible_devices
+from resources.gpu.devices import Device, visible_devices
 from unicedit_assets.settings.gpu import GpuSettings
 
 # Guards who holds and uses what; held for moments, and while a model is let go.
@@ -132,24 +132,3 @@ def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def check_together(*players: object) -> None:
-    """Refuse models that are asked at once and do not fit on the GPUs that are visible.
-
-    Args:
-        players: each tells by ``gpus`` how many it holds in this process; others hold none.
-
-    Raises:
-        LeaseError: there are too few GPUs.
-    """
-    wanted = [int(getattr(each, "gpus", 0)) for each in players]
-    if sum(map(bool, wanted)) < 2:
-        return
-    visible = len(visible_devices())
-    if visible and visible < sum(wanted):
-        raise LeaseError(
-            f"editor and judge are both local and need {sum(wanted)} GPUs at once; {visible} "
-            f"{'is' if visible == 1 else 'are'} visible: give the judge's role to a model behind "
-            'an endpoint (kind = "openai"), or make another GPU visible'
-        )

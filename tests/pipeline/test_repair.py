@@ -51,7 +51,7 @@ def repaired(project: Project) -> Project:
 def test_a_sound_lake_has_no_damage(home: Path) -> None:
     project = open_scripted(home)
     assert damaged(project) == []
-    assert len(partitions(project)) == 22
+    assert len(partitions(project)) == 29
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backends import ScriptedEditor, ScriptedJudge, scripted_backends, write_photographs
-from lakes import open_scripted, prepared
 
 from resources import ray_engine
-from resources.gpu import LeaseError, check_together
 from resources.neural import neural_backends
 from resources.vlms import build
 from resources.vlms.build import vlm_from
 from unicedit_assets.pipeline.engine import ThreadEngine
-from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.settings import Settings
 from unicedit_assets.settings.gpu import GpuSettings, RaySettings
 from unicedit_assets.settings.vlms import TransformersVlm, VllmVlm
@@ -70,38 +65,3 @@ def test_only_a_local_model_goes_to_rays_actors(weights: str) -> None:
         assert isinstance(engine.holding(player, 1), ray_engine.RayEngine)
     for player in players(weights, "there"):
         assert isinstance(engine.holding(player, 1), ThreadEngine)
-
-
-class LocalEditor(ScriptedEditor):
-    """Holds a model."""
-
-    concurrency = gpus = 1
-
-
-class LocalJudge(ScriptedJudge):
-    """Holds another."""
-
-    concurrency = gpus = 1
-
-
-@pytest.mark.parametrize(("gpus", "fits"), [("1", False), ("2", True), ("0", True)])
-def test_the_benchmark_needs_room_for_editor_and_judge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: str, fits: bool
-) -> None:
-    monkeypatch.setenv("UNICEDIT_FAKE_GPUS", gpus)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    backends = replace(
-        scripted_backends(),
-        models={"local": LocalEditor(faults=False), "plain": ScriptedEditor()},
-        judge=LocalJudge(),
-        check_together=check_together,
-    )
-    source = write_photographs(tmp_path / "photographs", range(5))
-    project = prepared(open_scripted(tmp_path / "home", backends=backends), source)
-    assert project.run(Ref("unicbench_scores", "plain/en")).manifest.counts.accepted
-    ref = Ref("unicbench_scores", "local/en")
-    if fits:
-        assert project.run(ref).manifest.counts.accepted
-    else:
-        with pytest.raises(LeaseError, match="behind an endpoint"):
-            project.run(ref)

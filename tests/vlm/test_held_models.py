@@ -107,6 +107,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
             version=SimpleNamespace(hip=None),
             cuda=SimpleNamespace(is_available=lambda: False, device_count=lambda: 0),
         ),
+        module("resources.qwen_verify.model", register=lambda: None),
         module("transformers", AutoModelForImageTextToText=loads, AutoProcessor=processors),
         module("vllm", SamplingParams=dict),
         module("vllm.exceptions", VLLMClientError=ClientError),

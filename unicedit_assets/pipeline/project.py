@@ -44,10 +44,6 @@ class BlockedInputError(Exception):
     """A blocking check of an input failed, so nothing is made from it."""
 
 
-def _fits(*_: object) -> None:
-    """Accept any backends: embedded ones hold nothing."""
-
-
 @dataclass(frozen=True)
 class Backends:
     """Who plays the roles under the chosen profile.
@@ -58,7 +54,6 @@ class Backends:
         verifiers: all verifier versions that can be promoted.
         subtasks: the subtasks that the editors can do.
         gates: what a photograph must pass beside the decoder's rules.
-        check_together: raises when this process cannot hold the models of some backends at once.
         trainer: who trains verifiers; None where nobody can.
     """
 
@@ -69,7 +64,6 @@ class Backends:
     judge: Judge
     subtasks: tuple[str, ...]
     gates: tuple[Gate, ...] = ()
-    check_together: Callable[..., None] = _fits
     trainer: VerifierTrainer | None = None
 
 

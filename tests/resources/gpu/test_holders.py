@@ -21,7 +21,7 @@ import pytest
 from gpu.ending import end_leases
 from resources.editors import diffusion
 from resources.editors.diffusion import DiffusersEditor
-from resources.gpu import LeaseError, check_together, held_models
+from resources.gpu import held_models
 from resources.gpu.leases import FOLDER_VARIABLE, held_devices
 from resources.vlms.in_vllm import InVllm
 from unicedit_assets.domain.roles import BackendDownError, Edited, EditSample
@@ -227,26 +227,3 @@ def test_without_a_gpu_models_stay_beside_each_other(
     edit(editor)
     vlm.ask(QUESTION)
     assert (world.engines_held, world.pipelines_held) == (1, ["cpu"])
-
-
-@pytest.mark.parametrize(
-    ("gpus", "parallel", "fits"), [(0, 1, True), (1, 1, False), (2, 1, True), (2, 2, False)]
-)
-def test_editor_and_judge_need_gpus_of_their_own(
-    editor: DiffusersEditor,
-    monkeypatch: pytest.MonkeyPatch,
-    gpus: int,
-    parallel: int,
-    fits: bool,
-) -> None:
-    monkeypatch.setenv("UNICEDIT_FAKE_GPUS", str(gpus))
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    judge = InVllm(VllmVlm(model="big", tensor_parallel=parallel))
-    check_together(editor)
-    check_together(editor, object())
-    if fits:
-        check_together(editor, judge)
-        return
-    with pytest.raises(LeaseError, match="behind an endpoint") as caught:
-        check_together(editor, judge)
-    assert "\n" not in str(caught.value)
