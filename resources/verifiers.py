@@ -25,6 +25,9 @@ from unicedit_assets.vlm.verifier import VERSION as CODE
 from unicedit_assets.vlm.verifier import VerifierOptions, VlmVerifier
 
 TRANSFORMERS = "transformers"
+# A trained one writes a chain and ends; what it does not write at once, it does not write when it
+# is asked in words that it never saw.
+_OF_TRAINED = VerifierOptions(max_tokens=512, attempts=1)
 CACHE = "models/verifiers"
 
 _BUILT: dict[tuple[str, str], VlmVerifier] = {}
@@ -61,7 +64,7 @@ class RegisteredVerifier:
             "code": CODE,
             # Which of the two is asked follows from the version's own configuration.
             "prompt_sha256": prompt_sha256("verifier", "verifier_trained"),
-            "options": asdict(self.options),
+            "options": {**asdict(self.options), "trained": asdict(_OF_TRAINED)},
             "served_by": server,
         }
 
@@ -108,7 +111,10 @@ class RegisteredVerifier:
             f"verifier-{self.version.name}", model.model_copy(update=shown), settings.gpu
         )
         layout = model.model_copy(update=shown).layout
-        return VlmVerifier(self.version.name, vlm, replace(self.options, layout=layout))
+        options = self.options
+        if layout:
+            options = replace(_OF_TRAINED, layout=layout, entailment=options.entailment)
+        return VlmVerifier(self.version.name, vlm, options)
 
 
 def panels_of(config: Mapping[str, Any]) -> dict[str, int]:

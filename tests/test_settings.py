@@ -98,6 +98,8 @@ IDENTITY: dict[str, tuple[Any, str]] = {
     "synthetic_pairs.rows": (9, "synthetic_pairs"),
     "synthetic_pairs.side": (96, "synthetic_pairs"),
     "synthetic_pairs.style": ("plain", "synthetic_pairs"),
+    "synthetic_pairs.subtasks": (["Color Alteration"], "synthetic_pairs"),
+    "synthetic_pairs.kinds": (["normal", "no_edit"], "synthetic_pairs"),
     "synthetic_pairs.held_out": (0.1, "synthetic_pairs"),
     "synthetic_pairs.vague": (0.5, "synthetic_pairs"),
     "synthetic_pairs.seed": (1, "synthetic_pairs"),

@@ -112,7 +112,10 @@ def test_a_training_makes_what_is_missing_and_goes_on_when_asked_again(home: Pat
         (("eval", "nobody"), "no verifier 'nobody' to evaluate; there are: pixels, ssim"),
         (("add", "../up", "."), "a verifier version's name is"),
         (("add", "new-1", "/nowhere"), "/nowhere is not a folder with weights"),
-        (("train", "new-1"), "name one base: --base FOLDER with weights, or --small"),
+        (
+            ("train", "new-1"),
+            "name one start: --base FOLDER with weights, --small, or --sft-of VERSION",
+        ),
         (("train", "new-1", "--small", "--set", "x"), "--set takes SETTING=VALUE, not 'x'"),
         (("train", "new-1", "--small", "--set", "x=1"), "no training setting 'x'"),
         (("train", "scripted-1", "--small"), "is the name of another verifier"),

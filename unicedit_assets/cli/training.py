@@ -13,6 +13,7 @@ from unicedit_assets.cli.running import make_partitions
 from unicedit_assets.cli.verifiers import new_name
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import MAIN, Project
+from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
 from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, effective, trainer_of
@@ -35,34 +36,49 @@ class Options:
     base: str
     small: bool
     method: Method
+    sft_of: str = ""
     lora_rank: int | None = None
     minutes: float | None = None
     epochs: float | None = None
     changes: tuple[str, ...] = ()
 
 
-def declared_of(version: str, options: Options, trainer: VerifierTrainer) -> Declared:
+def declared_of(
+    version: str, options: Options, trainer: VerifierTrainer, registry: Registry
+) -> Declared:
     """Return a training as it will be declared.
 
     Args:
         version: its name.
         options: what was asked for.
         trainer: knows what settings suit a base.
+        registry: knows the training that this one shares its first stage with.
 
     Raises:
         TrainingError: no base, two of them, or a change that cannot be read.
+        RegistryError: there is no training to share with.
     """
-    if bool(options.base) == options.small:
-        raise TrainingError("name one base: --base FOLDER with weights, or --small")
-    # A folder means the same from any working directory, and in Dagster's daemon.
-    base = SMALL if options.small else str(Path(options.base).absolute())
+    base = _base(options, registry)
     changed = dict(trainer.defaults(base, options.minutes))
     if options.lora_rank is not None:
         changed["lora_rank"] = options.lora_rank
     if options.epochs is not None:
         changed |= {f"{stage}.epochs": options.epochs for stage in _STAGES}
     changed |= dict(map(_change, options.changes))
-    return Declared(version, base, options.method, changed)
+    return Declared(version, base, options.method, changed, options.sft_of)
+
+
+def _base(options: Options, registry: Registry) -> str:
+    if (bool(options.base), options.small, bool(options.sft_of)).count(True) != 1:
+        raise TrainingError(
+            "name one start: --base FOLDER with weights, --small, or --sft-of VERSION"
+        )
+    if options.sft_of:
+        if options.method is Method.SFT:
+            raise TrainingError("--sft-of shares a supervised stage: choose --method dpo or d2po")
+        return registry.training(options.sft_of).base
+    # A folder means the same from any working directory, and in Dagster's daemon.
+    return SMALL if options.small else str(Path(options.base).absolute())
 
 
 def _change(text: str) -> tuple[str, Json]:
@@ -88,12 +104,13 @@ def train_version(
         TrainingError, RegistryError: it cannot be trained as asked.
         RunError: a stage failed; what is done is kept, and the next call goes on.
     """
-    declared = declared_of(version, options, trainer_of(project))
-    for name in (version, sft_name(version)):
+    declared = declared_of(version, options, trainer_of(project), project.registry)
+    own = () if declared.sft_of else (sft_name(version),)
+    for name in (version, *own):
         new_name(project, name)
     effective(project.settings.training, declared)
     project.registry.declare_training(declared)
-    refs = [*project.refs("synthetic_pairs"), Ref(SFT, MAIN), Ref(SUPERVISED, version)]
+    refs = [*project.refs("synthetic_pairs"), Ref(SFT, MAIN), Ref(SUPERVISED, declared.supervised)]
     made = sft_name(version)
     if declared.method is not Method.SFT:
         refs += [Ref(PREFERENCE, MAIN), Ref(PREFERRED, version)]

@@ -111,6 +111,9 @@ def train(
     small: Annotated[
         bool, typer.Option("--small", help="A few million parameters from scratch, on a CPU.")
     ] = False,
+    sft_of: Annotated[
+        str, typer.Option(help="Begin with the supervised stage of this training, to compare.")
+    ] = "",
     method: Annotated[
         Method, typer.Option(help="Last stage: sft alone, or dpo or d2po after it.")
     ] = Method.D2PO,
@@ -139,6 +142,7 @@ def train(
     options = Options(
         base=base,
         small=small,
+        sft_of=sft_of,
         method=method,
         lora_rank=lora_rank,
         minutes=minutes,
@@ -146,6 +150,30 @@ def train(
         changes=tuple(change or ()),
     )
     train_version(enter(home), instance(), version, options, console)
+
+
+@app.command()
+def demo(
+    top: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("verifier"),
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Minutes of training; default: what it needs.")
+    ] = None,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            help="Train the rivals too: plain DPO, two images only, nothing at all. Twice the time."
+        ),
+    ] = False,
+) -> None:
+    """Train the small Qwen-Verify from scratch on this machine's CPU, and measure it.
+
+    Draws synthetic pairs, trains both stages, and puts the table with all baselines into a report.
+    A call that was cut off goes on: type it again.
+    """
+    from unicedit_assets.cli.verify_demo import run_verify_demo
+
+    page = run_verify_demo(top, minutes, ablation, console)
+    console.print(f"report: {page}", soft_wrap=True, markup=False)
 
 
 @app.command(name="list")

@@ -216,7 +216,7 @@ class Project:
                 f"y{i:05d}" for i in range(self.settings.synthetic_pairs.shards)
             ],
             **dict.fromkeys(undivided, lambda: [MAIN]),
-            "qwen_verify_sft": registry.trainings,
+            "qwen_verify_sft": registry.supervised_trainings,
             "qwen_verify": registry.preferred_trainings,
             "qwen_verify_eval": lambda: [*BASELINES, *sorted(backends.verifiers)],
         }

@@ -292,6 +292,11 @@ class Registry:
             for key in self._store.keys(_TRAININGS)
         ]
 
+    def supervised_trainings(self) -> list[str]:
+        """Return the names of those trainings that have a supervised stage of their own."""
+        names = self.trainings()
+        return [name for name in names if self.training(name).supervised == name]
+
     def preferred_trainings(self) -> list[str]:
         """Return the names of those that have a preference stage."""
         names = self.trainings()

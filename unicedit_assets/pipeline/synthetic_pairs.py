@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.domain.taxonomy import task_of
+from unicedit_assets.domain.taxonomy import SUBTASKS, task_of
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector, json_text
 from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.terms import ChunkOutput, split
-from unicedit_assets.synthetic.generator import SPLITS, PairSpec, generator_identity, make_pair
-from unicedit_assets.synthetic.pair import SyntheticPair, Wording
+from unicedit_assets.synthetic.generator import (
+    DISTRIBUTION,
+    SPLITS,
+    PairSpec,
+    generator_identity,
+    make_pair,
+)
+from unicedit_assets.synthetic.pair import Kind, SyntheticPair, Wording
 
 # Two seeds of the settings share no pair among so many.
 _SEEDS = 1 << 32
@@ -69,7 +75,14 @@ def split_of(number: int, held_out: float) -> str:
 def spec_of(settings: Settings, split_name: str) -> PairSpec:
     """Return what the project's settings ask of a pair of a split."""
     own = settings.synthetic_pairs
-    return PairSpec(size=(own.side, own.side), split=split_name, vague=own.vague, style=own.style)
+    return PairSpec(
+        size=(own.side, own.side),
+        split=split_name,
+        vague=own.vague,
+        style=own.style,
+        subtasks=own.subtasks or SUBTASKS,
+        kinds=tuple(map(Kind, own.kinds)) or tuple(DISTRIBUTION),
+    )
 
 
 def row_of(settings: Settings, number: int) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class TrainingStage:
     def inputs(self, project: Project, partition: str) -> tuple[Ref, ...]:
         if self.name == SUPERVISED:
             return (Ref(SFT, MAIN),)
-        return (Ref(SUPERVISED, partition), Ref(PREFERENCE, MAIN))
+        begins = project.registry.training(partition).supervised
+        return (Ref(SUPERVISED, begins), Ref(PREFERENCE, MAIN))
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         declared = project.registry.training(partition)
@@ -93,7 +94,7 @@ class TrainingStage:
         base = declared.base
         if method is not Method.SFT:
             versions = Versions(project.ledger.store)
-            supervised = versions.require(sft_name(declared.name))
+            supervised = versions.require(sft_name(declared.supervised))
             base = str(versions.materialize(supervised, project.home / "models/verifiers"))
         set_name = SFT if method is Method.SFT else PREFERENCE
         job = TrainingJob(

@@ -40,12 +40,20 @@ class Declared:
         base: ``small``, or a folder with weights of a Qwen2.5-VL.
         method: of the preference stage; ``sft``: there is none.
         changed: dotted field of ``TrainingSettings`` -> value instead of the project's.
+        sft_of: the training whose supervised version the preference stage begins with, so that
+            methods are compared from the same start; empty: its own.
     """
 
     name: str
     base: str
     method: Method
     changed: Mapping[str, Json] = field(default_factory=dict)
+    sft_of: str = ""
+
+    @property
+    def supervised(self) -> str:
+        """The training whose supervised version the preference stage begins with."""
+        return self.sft_of or self.name
 
     def to_json(self) -> dict[str, Json]:
         """Return it as JSON."""
@@ -54,12 +62,19 @@ class Declared:
             "base": self.base,
             "method": self.method.value,
             "changed": dict(self.changed),
+            "sft_of": self.sft_of,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Declared:
         """Read what ``to_json`` wrote."""
-        return cls(value["name"], value["base"], Method(value["method"]), dict(value["changed"]))
+        return cls(
+            value["name"],
+            value["base"],
+            Method(value["method"]),
+            dict(value["changed"]),
+            value["sft_of"],
+        )
 
 
 def sft_name(name: str) -> str:

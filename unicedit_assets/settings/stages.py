@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from unicedit_assets.domain.duplicates import MAX_DISTANCE
+from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.settings.fields import StageSettings, identity, runtime
 
 
@@ -118,6 +119,12 @@ class UnicBenchScoresSettings(StageSettings):
     """How the benchmark's edits are judged; `roles.judge` names the judge."""
 
 
+Subtask = Literal[*SUBTASKS]  # type: ignore[valid-type]
+PairKind = Literal[
+    "normal", "no_edit", "hallucination", "misaligned", "collateral", "degraded", "shifted"
+]
+
+
 class SyntheticPairsSettings(StageSettings):
     """The pairs with exact truth that verifiers are trained with."""
 
@@ -127,6 +134,10 @@ class SyntheticPairsSettings(StageSettings):
     side: int = identity(336, "Width and height of the pictures.", ge=64, le=2048)
     style: Literal["plain", "rich"] = identity(
         "rich", "`plain`: one to three large objects before simple places; `rich`: everything."
+    )
+    subtasks: tuple[Subtask, ...] = identity((), "Which subtasks, equally often; empty: all 22.")
+    kinds: tuple[PairKind, ...] = identity(
+        (), "Which kinds of pair, in the generator's proportions; empty: all seven."
     )
     held_out: float = identity(
         0.05, "Share of a shard in each of the three held-out splits.", ge=0, le=0.3
@@ -148,11 +159,6 @@ class CheckSettings(StageSettings):
     quota_factor: float = runtime(
         3.0, "Largest factor between the most and the least frequent subtask.", ge=1
     )
-
-
-PairKind = Literal[
-    "normal", "no_edit", "hallucination", "misaligned", "collateral", "degraded", "shifted"
-]
 
 
 class VerifierSetsSettings(StageSettings):

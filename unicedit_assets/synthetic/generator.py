@@ -67,8 +67,8 @@ class PairSpec:
     """What pair to make.
 
     Attributes:
-        subtask: one of the 22, or None to draw one: 22 seeds from a multiple of 22 on give all.
-        kind: or None to draw by ``DISTRIBUTION``.
+        subtask: one of the 22, or None to draw one of ``subtasks``.
+        kind: or None to draw one of ``kinds``.
         strength: of the planted failure, or for the other kinds of the edit where that is gradual;
             None draws one that is seen. Below ``failures.VISIBLE`` the pair counts as if nothing
             had been planted (and an edit as not done).
@@ -78,6 +78,8 @@ class PairSpec:
         vague: the share of normal pairs whose instruction leaves a claim open.
         style: ``plain`` (one to three large objects before simple places) or ``rich``.
         backgrounds: uint8 (H, W, 3) photographs to use as backdrops; style ``rich`` only.
+        subtasks: what is drawn from; as many seeds, from a multiple of their number on, give all.
+        kinds: what is drawn from, in the proportions of ``DISTRIBUTION``.
     """
 
     subtask: str | None = None
@@ -88,10 +90,15 @@ class PairSpec:
     vague: float = 0.0
     style: str = "rich"
     backgrounds: Sequence[NDArray[np.uint8]] = ()
+    subtasks: tuple[str, ...] = SUBTASKS
+    kinds: tuple[Kind, ...] = tuple(DISTRIBUTION)
 
     def __post_init__(self) -> None:
-        if self.subtask is not None and self.subtask not in EDITS:
-            raise ValueError(f"no subtask {self.subtask!r}; name one of {', '.join(SUBTASKS)}")
+        for subtask in (*filter(None, [self.subtask]), *self.subtasks):
+            if subtask not in EDITS:
+                raise ValueError(f"no subtask {subtask!r}; name one of {', '.join(SUBTASKS)}")
+        if not self.subtasks or not self.kinds:
+            raise ValueError("name at least one subtask and one kind to draw from")
         if self.split not in SPLITS:
             raise ValueError(f"no split {self.split!r}; name one of {', '.join(SPLITS)}")
         if self.style not in STYLES:
@@ -191,11 +198,11 @@ def _stream(
 
 def _planned(seed: int, spec: PairSpec) -> _Plan:
     rng = _stream(seed, spec, "plan")
-    block, place = divmod(seed, len(SUBTASKS))
-    order = _stream(block, spec, "subtasks").permutation(len(SUBTASKS))
-    subtask = SUBTASKS[int(order[place])]
-    kinds = list(DISTRIBUTION)
-    kind = kinds[int(rng.choice(len(kinds), p=list(DISTRIBUTION.values())))]
+    block, place = divmod(seed, len(spec.subtasks))
+    order = _stream(block, spec, "subtasks").permutation(len(spec.subtasks))
+    subtask = spec.subtasks[int(order[place])]
+    weights = np.array([DISTRIBUTION[kind] for kind in spec.kinds])
+    kind = spec.kinds[int(rng.choice(len(weights), p=weights / weights.sum()))]
     subtask = spec.subtask or subtask
     if kind is Kind.SHIFTED and subtask in _MOVES_EVERYTHING:
         kind = Kind.NORMAL
