@@ -8,10 +8,13 @@ from __future__ import annotations
 import copy
 import csv
 import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+from rich.progress import Progress
 
 from resources.editors.weights import weights_version
 from unicedit_assets.domain.identity import Json
@@ -30,6 +33,8 @@ from unicedit_assets.settings.training import TrainingSettings
 _NEEDED = ("torch", "transformers", "peft", "tokenizers")
 _SMALL_MINUTES = 60.0
 _STAGES = ("sft", "preference")
+# Examples that the tokenizer of a small model sees.
+_CORPUS = 8_000
 _FIGURES = ("loss", "learning_rate", "margin", "preferred")
 
 
@@ -94,77 +99,39 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Json]]
 def _stage(job: TrainingJob, settings: TrainingSettings) -> Path:
     import torch
 
-    from resources.qwen_verify import stages
+    from resources.qwen_verify import preparing, stages
 
     cpu = not torch.cuda.is_available()
     out = job.work / job.method.value
+    if job.method is not Method.SFT:
+        second = settings.preference.model_copy(update={"context": job.method is Method.D2PO})
+        settings = settings.model_copy(update={"preference": second})
+    model, collator = _begun(job, settings)
+    examples = _ready(job, collator.layout.side)
     if job.method is Method.SFT:
-        model, collator = _fresh(job, settings, cpu)
-        examples = _ready(job, collator.layout.side)
+        model = preparing.fast(model, collator, cpu)
         return stages.sft(model, collator, examples, settings, out, cpu=cpu)
-    second = settings.preference.model_copy(update={"context": job.method is Method.D2PO})
-    settings = settings.model_copy(update={"preference": second})
-    model, collator = _loaded(job.base, settings)
     # A copy that was made after layers were fused could not be frozen apart from them.
     adapters = hasattr(model, "disable_adapter")
-    reference = None if adapters else _fast(copy.deepcopy(model), collator, cpu)
-    examples = _ready(job, collator.layout.side)
-    return stages.preference(
-        _fast(model, collator, cpu), collator, examples, settings, out, cpu, reference
-    )
+    reference = None if adapters else preparing.fast(copy.deepcopy(model), collator, cpu)
+    model = preparing.fast(model, collator, cpu)
+    return stages.preference(model, collator, examples, settings, out, cpu, reference)
 
 
-def _fresh(job: TrainingJob, settings: TrainingSettings, cpu: bool) -> tuple[Any, Any]:
-    """Return the model that stage 1 begins with, and what makes its batches."""
-    if job.base != SMALL:
-        model, collator = _loaded(job.base, settings)
-        return _fast(model, collator, cpu), collator
-    from resources.qwen_verify.collating import Collator
-    from resources.qwen_verify.model import from_scratch
-    from resources.qwen_verify.sizes import SMALL as SIZE
-    from resources.qwen_verify.sizes import processor_for, small_config
-    from resources.qwen_verify.tokenizer import train_tokenizer
+def _begun(job: TrainingJob, settings: TrainingSettings) -> tuple[Any, Any]:
+    """Return the model that a stage begins with, and what makes its batches."""
+    from resources.qwen_verify import preparing
 
-    tokenizer = train_tokenizer(_corpus(job.examples))
-    config = small_config(tokenizer, SIZE, settings.difference)
-    collator = Collator(processor_for(tokenizer, SIZE), config.layout)
-    return _fast(from_scratch(config, settings.seed), collator, cpu), collator
-
-
-def _loaded(folder: str, settings: TrainingSettings) -> tuple[Any, Any]:
-    """Return a model of a folder ready to train, and what makes its batches."""
-    import torch
-    from transformers import AutoConfig, AutoProcessor
-
-    from resources.qwen_verify.collating import Collator
-    from resources.qwen_verify.full import adapted, prepared
-    from resources.qwen_verify.model import from_qwen, register
-
-    register()
+    if job.base == SMALL:
+        return preparing.from_nothing(_corpus(job.examples), settings)
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        if not getattr(config, "panel", 0):
-            return prepared(folder, settings)
-        model = from_qwen(folder, settings.difference, dtype=torch.float32)
+        return preparing.from_folder(job.base, settings)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-    return adapted(model, settings), Collator(processor, config.layout)
-
-
-def _fast(model: Any, collator: Any, cpu: bool) -> Any:
-    """Choose what a CPU is fastest at, for a small model."""
-    if not (cpu and collator.layout.side) or hasattr(model, "disable_adapter"):
-        return model
-    from resources.qwen_verify.small import on_cpu
-
-    return on_cpu(model)
 
 
 def _corpus(examples: Sequence[Example]) -> list[str]:
-    """Return what the tokenizer of a small model learns from: all texts of some examples."""
-    from resources.qwen_verify.small import _CORPUS
-
+    """Return what the tokenizer of a small model learns from: all texts of the first examples."""
     texts = getattr(examples, "texts", None)
     rows = texts() if texts else [asdict(one) for one in examples]
     return [row[name] for row in rows[:_CORPUS] for name in ("en", "cn", "target", "rejected")]
@@ -179,13 +146,17 @@ def _ready(job: TrainingJob, panel: int) -> Sequence[Example]:
     examples = job.examples
     if not panel:
         return examples
-    from resources.qwen_verify.small import draw_pairs
+    from resources.qwen_verify.store import ExampleFolder, render
 
-    def draw(index: int) -> Example:
+    def drawn(index: int) -> Example:
         one = examples[index]
         return replace(one, source=_fitted(one.source, panel), edited=_fitted(one.edited, panel))
 
-    return draw_pairs(job.work / f"{job.method.value}-pairs", draw, len(examples), 1)  # type: ignore[arg-type]
+    folder = job.work / f"{job.method.value}-pairs"
+    with Progress(disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("drawing pairs", total=len(examples))
+        render(folder, drawn, len(examples), lambda done: bar.update(task, completed=done))
+    return ExampleFolder(folder)
 
 
 def _fitted(pixels: Any, panel: int) -> Any:

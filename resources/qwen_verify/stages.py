@@ -10,7 +10,6 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from resources.qwen_verify.collating import Collator
-from resources.qwen_verify.curve import draw_curve
 from resources.qwen_verify.sizes import save_model
 from resources.qwen_verify.trainers import (
     PreferenceTrainer,
@@ -38,19 +37,6 @@ class _Rows(Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         return self._vary(self._examples[index], self._share, self._seed)
-
-
-class Subset(Sequence[Example]):
-    """Those of some examples that have the indices given."""
-
-    def __init__(self, examples: Sequence[Example], indices: Sequence[int]) -> None:
-        self._examples, self._indices = examples, indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._examples[self._indices[index]]
 
 
 def sft(
@@ -121,6 +107,5 @@ def _run(trainer: Any, collator: Collator, out: Path) -> Path:
         if hasattr(model, "merge_and_unload"):
             model, state = model.merge_and_unload(), None
         save_model(model, collator.processor, out / "model", state)
-        draw_curve(out.parent / "curve.csv", out.parent / "curve.png")
     trainer.accelerator.wait_for_everyone()
     return out / "model"

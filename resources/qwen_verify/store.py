@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unicedit_assets.qwen_verify.question import Example
+from unicedit_assets.qwen_verify.question import TEXTS, Example
 
 CHUNK = 512
-_TEXTS = ("key", "kind", "subtask", "en", "cn", "target", "rejected")
 
 Draw = Callable[[int], Example]
 
@@ -44,10 +40,6 @@ class ExampleFolder:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def rows(self) -> list[dict[str, str]]:
-        """Return the texts of all examples, without their pictures."""
-        return self._rows
-
     def __getitem__(self, index: int) -> Example:
         if not 0 <= index < len(self._rows):
             raise IndexError(index)
@@ -61,44 +53,32 @@ def render(
     folder: Path,
     draw: Draw,
     count: int,
-    processes: int = 1,
     tick: Callable[[int], Any] = lambda done: None,
 ) -> None:
     """Render examples 0 .. count - 1 into a folder, what is there already excepted.
 
     Args:
-        draw: index -> example; must be picklable where there are several processes.
+        draw: index -> example.
         tick: told how many examples are there after each chunk.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    starts = range(0, count, CHUNK)
-    missing = [start for start in starts if not _pictures_of(folder, start).exists()]
-    done = count - sum(min(CHUNK, count - start) for start in missing)
+    done = 0
     tick(done)
-    work = partial(_render_chunk, folder, draw, count)
-    for start in _each(work, missing, processes):
-        done += min(CHUNK, count - start)
+    for start in range(0, count, CHUNK):
+        if not _pictures_of(folder, start).exists():
+            _render_chunk(folder, draw, count, start)
+        done = min(count, start + CHUNK)
         tick(done)
 
 
-def _each(work: Callable[[int], int], starts: list[int], processes: int) -> Iterator[int]:
-    if processes <= 1:
-        yield from map(work, starts)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(work, start) for start in starts]):
-            yield future.result()
-
-
-def _render_chunk(folder: Path, draw: Draw, count: int, start: int) -> int:
+def _render_chunk(folder: Path, draw: Draw, count: int, start: int) -> None:
     examples = [draw(index) for index in range(start, min(start + CHUNK, count))]
     pictures = np.stack([np.stack([one.source, one.edited]) for one in examples])
-    rows = ({name: getattr(one, name) for name in _TEXTS} for one in examples)
+    rows = ({name: getattr(one, name) for name in TEXTS} for one in examples)
     path = _pictures_of(folder, start)
     _write(_texts_of(path), lambda out: out.write(_lines(rows)))
     # Last: whoever sees the pictures finds the texts.
     _write(path, lambda out: np.save(out, pictures, allow_pickle=False))
-    return start
 
 
 def _write(path: Path, fill: Callable[[Any], Any]) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from published.samples import release_row
@@ -74,7 +74,6 @@ def test_text_from_data_stays_text(hostile):
     assert "\n# c" not in body
 
 
-@settings(deadline=None)  # the first card compiles the template
 @given(st.text(min_size=1, max_size=40))
 def test_any_editor_name_keeps_the_table_in_shape(name: str):
     rows = [line for line in card(editor=name).splitlines() if line.endswith("| 1 |")]

@@ -11,12 +11,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-import numpy as np
-from PIL import Image
 
 from resources.qwen_verify import budget as module
 from resources.qwen_verify.budget import Budget, Curve
-from resources.qwen_verify.curve import draw_curve, read_curve
 
 pytestmark = pytest.mark.neural
 
@@ -100,16 +97,3 @@ def test_a_resumed_stage_writes_its_rows_again_and_leaves_the_other_stages(
     rows = list(csv.DictReader(path.read_text().splitlines()))
     kept = [(row["stage"], int(row["step"]), float(row["loss"])) for row in rows]
     assert kept == [("sft", 10, 3.0), ("d2po", 10, 1.0), ("d2po", 20, 2.0), ("d2po", 30, 9.0)]
-    assert list(read_curve(path)) == ["sft", "d2po"]
-
-
-def test_the_curve_is_drawn_where_there_is_one(clock: Clock, tmp_path: Path) -> None:
-    draw_curve(tmp_path / "none.csv", tmp_path / "none.png")
-    assert not (tmp_path / "none.png").exists()
-    curve = Curve(tmp_path / "curve.csv", "sft", Budget(1))
-    for step in range(1, 6):
-        clock.now += 60
-        told(curve, step, 6.0 / step)
-    draw_curve(tmp_path / "curve.csv", tmp_path / "curve.png")
-    drawn = np.asarray(Image.open(tmp_path / "curve.png").convert("RGB"))
-    assert (drawn == (20, 90, 180)).all(-1).any()  # the first stage's colour

@@ -61,7 +61,7 @@ def test_what_stands_between_two_values_is_one_token(tiny: Tiny) -> None:
 TOKENIZER = []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=60))
 def test_any_text_can_be_written(text: str) -> None:
     if not TOKENIZER:

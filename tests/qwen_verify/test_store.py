@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from qwen_verify.toy import toy_pair
 from resources.qwen_verify import store
-from resources.qwen_verify.drawing import SHARES, SUBTASKS, PairDraw
 from resources.qwen_verify.store import ExampleFolder, render
 from unicedit_assets.qwen_verify.question import Example, example_of
 
@@ -70,14 +68,3 @@ def test_texts_that_do_not_match_their_pictures_are_refused(tmp_path: Path) -> N
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="render some first"):
         ExampleFolder(tmp_path)
-
-
-def test_the_small_ones_pairs_are_of_its_kinds_and_subtasks_and_always_the_same() -> None:
-    pairs = [PairDraw(3, 40).pair(index) for index in range(40)]
-    assert {pair.kind for pair in pairs} <= set(SHARES)
-    assert {pair.subtask for pair in pairs} <= set(SUBTASKS)
-    assert all(pair.source.shape == (40, 40, 3) for pair in pairs)
-    again = PairDraw(3, 40).pair(7)
-    assert again.key == pairs[7].key
-    assert np.array_equal(again.edited, pairs[7].edited)
-    assert len({pair.key for pair in pairs}) == 40

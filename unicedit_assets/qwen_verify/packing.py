@@ -14,10 +14,9 @@ from typing import IO, Any
 
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.roles import Pixels
-from unicedit_assets.qwen_verify.question import Example
+from unicedit_assets.qwen_verify.question import TEXTS, Example
 
 _PICTURES, _INDEX = "pictures.bin", "index.jsonl"
-_TEXTS = ("key", "kind", "subtask", "en", "cn", "target", "rejected")
 
 
 class PackedExamples(Sequence[Example]):
@@ -37,11 +36,11 @@ class PackedExamples(Sequence[Example]):
         row = self._rows[index]
         with self._path.open("rb") as file:
             source, edited = (_picture(file, *place) for place in row["pictures"])
-        return Example(source=source, edited=edited, **{name: row[name] for name in _TEXTS})
+        return Example(source=source, edited=edited, **{name: row[name] for name in TEXTS})
 
     def texts(self) -> list[dict[str, str]]:
         """Return the texts of all examples, without their pictures."""
-        return [{name: row[name] for name in _TEXTS} for row in self._rows]
+        return [{name: row[name] for name in TEXTS} for row in self._rows]
 
 
 def _picture(file: IO[bytes], start: int, length: int) -> Pixels:

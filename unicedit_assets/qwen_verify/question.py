@@ -12,6 +12,8 @@ from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.qwen_verify.chain import Chain, chain_of, rejected_chain
 from unicedit_assets.synthetic.pair import Kind, SyntheticPair, Wording
 
+# The fields of an example that are texts.
+TEXTS = ("key", "kind", "subtask", "en", "cn", "target", "rejected")
 # An instruction that claims nothing: whoever answers must look.
 OPEN = (
     Wording("Change something in the picture.", "修改图片中的某处。", {}),

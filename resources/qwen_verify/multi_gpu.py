@@ -1,0 +1,94 @@
+"""Training on several GPUs: both stages on Parquet sets, started once for each GPU.
+
+    accelerate launch --config_file deploy/accelerate-fsdp.yaml \\
+        -m resources.qwen_verify.multi_gpu \\
+        BASE --sft SFT --preference PREFERENCE --out OUT [--settings SETTINGS.toml]
+
+SFT and PREFERENCE are the files or folders of the two training sets. LoRA runs as copies of the
+model; FSDP shards the model and is for training all weights (``lora_rank = 0``). What comes out is
+registered by ``unicedit verify add``; on one GPU ``unicedit verify train`` does all of this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from resources.qwen_verify.in_pipeline import QwenVerifyTrainer
+from unicedit_assets.qwen_verify.packing import PackedExamples, pack
+from unicedit_assets.qwen_verify.splitting import Split
+from unicedit_assets.qwen_verify.training import Method, TrainingJob
+from unicedit_assets.settings.training import TrainingSettings
+
+_NEEDED = ("key", "split", "kind", "subtask", "images", "prompt_en", "prompt_cn", "target")
+_OPTIONAL = ("rejected",)
+
+
+def train(
+    base: str, sft_rows: Path, preference_rows: Path, out: Path, settings: TrainingSettings
+) -> Path:
+    """Train both stages from a pretrained Qwen2.5-VL; return the folder of the weights.
+
+    A stage that is finished is taken as it is, one that was cut off is gone on with.
+
+    Raises:
+        FileNotFoundError, ValueError: a set is missing, or is none.
+    """
+    trainer, values = QwenVerifyTrainer(), settings.model_dump(mode="json")
+    rows = training_rows(sft_rows, out / "sft-rows")
+    supervised = trainer.train(TrainingJob(Method.SFT, base, rows, values, out)).folder
+    method = Method.D2PO if settings.preference.context else Method.DPO
+    rows = training_rows(preference_rows, out / "preference-rows")
+    return trainer.train(TrainingJob(method, str(supervised), rows, values, out)).folder
+
+
+def training_rows(source: Path, folder: Path) -> PackedExamples:
+    """Return the rows of Parquet files that are for training, copied once into a folder.
+
+    Args:
+        source: a file of ``verify_sft_set`` or ``verify_preference_set``, or a folder of them.
+        folder: of the copy.
+
+    Raises:
+        FileNotFoundError: there is no Parquet file.
+        ValueError: a column is missing.
+    """
+    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    if not files or not all(file.is_file() for file in files):
+        raise FileNotFoundError(f"{source} holds no Parquet file: make the training sets first")
+    for file in files:
+        missing = [name for name in _NEEDED if name not in pq.read_schema(file).names]
+        if missing:
+            raise ValueError(f"{file} lacks {', '.join(missing)}: it is no training set")
+    return pack(folder, _rows(files))
+
+
+def _rows(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
+    for file in files:
+        opened = pq.ParquetFile(file)
+        columns = [name for name in (*_NEEDED, *_OPTIONAL) if name in opened.schema_arrow.names]
+        for batch in opened.iter_batches(64, columns=columns):
+            yield from (row for row in batch.to_pylist() if row["split"] == Split.TRAIN)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train from the command line; ``accelerate launch -m`` comes in here."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("base")
+    parser.add_argument("--sft", type=Path, required=True)
+    parser.add_argument("--preference", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--settings", type=Path, help="TOML file with the training settings")
+    chosen = parser.parse_args(arguments)
+    values = tomllib.loads(chosen.settings.read_text("utf-8")) if chosen.settings else {}
+    settings = TrainingSettings.model_validate(values)
+    print(train(chosen.base, chosen.sft, chosen.preference, chosen.out, settings))
+
+
+if __name__ == "__main__":
+    main()
