@@ -116,6 +116,12 @@ def test_a_training_makes_what_is_missing_and_goes_on_when_asked_again(home: Pat
             ("train", "new-1"),
             "name one start: --base FOLDER with weights, --small, or --sft-of VERSION",
         ),
+        (("train", "new-1", "--small", "--sft-of", "old-1"), "name one start"),
+        (("train", "new-1", "--sft-of", "old-1"), "no training 'old-1' has been declared"),
+        (
+            ("train", "new-1", "--sft-of", "old-1", "--method", "sft"),
+            "--sft-of shares a supervised stage",
+        ),
         (("train", "new-1", "--small", "--set", "x"), "--set takes SETTING=VALUE, not 'x'"),
         (("train", "new-1", "--small", "--set", "x=1"), "no training setting 'x'"),
         (("train", "scripted-1", "--small"), "is the name of another verifier"),
@@ -128,6 +134,8 @@ def test_a_mistake_is_answered_with_one_sentence(
     assert sentence in refused("verify", *arguments)
 
 
-@pytest.mark.parametrize("command", ["triplets", "train", "list", "show", "add", "eval", "promote"])
+@pytest.mark.parametrize(
+    "command", ["triplets", "train", "demo", "list", "show", "add", "eval", "promote"]
+)
 def test_help_teaches(command: str) -> None:
     assert len(told("verify", command, "--help")) > 150

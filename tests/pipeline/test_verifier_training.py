@@ -115,6 +115,21 @@ def test_two_stages_make_two_versions_and_their_curves(
     assert len(trainer.jobs) == 2
 
 
+def test_two_methods_can_begin_with_one_supervised_version(
+    project: Project, trainer: ScriptedTrainer
+) -> None:
+    rival = replace(TINY, name="tiny-dpo", method=Method.DPO, sft_of="tiny-1")
+    for declared in (TINY, rival):
+        project.registry.declare_training(declared)
+    assert project.refs(SUPERVISED) == [Ref(SUPERVISED, "tiny-1")]
+    assert project.refs(PREFERRED) == [Ref(PREFERRED, "tiny-1"), Ref(PREFERRED, "tiny-dpo")]
+    for ref in (*project.refs(SUPERVISED), *project.refs(PREFERRED)):
+        project.run(ref)
+    assert [job.method for job in trainer.jobs] == [Method.SFT, Method.D2PO, Method.DPO]
+    assert trainer.jobs[1].base == trainer.jobs[2].base
+    assert Versions(project.ledger.store).names() == ["tiny-1", "tiny-1-sft", "tiny-dpo"]
+
+
 def test_only_the_training_split_is_learnt_from(project: Project, trainer: ScriptedTrainer) -> None:
     project.registry.declare_training(TINY)
     for stage in (SUPERVISED, PREFERRED):
