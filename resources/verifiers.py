@@ -27,7 +27,7 @@ from unicedit_assets.vlm.verifier import VerifierOptions, VlmVerifier
 TRANSFORMERS = "transformers"
 # A trained one writes a chain and ends; what it does not write at once, it does not write when it
 # is asked in words that it never saw.
-_OF_TRAINED = VerifierOptions(max_tokens=512, attempts=1)
+_TOKENS, _ATTEMPTS = 512, 1
 CACHE = "models/verifiers"
 
 _BUILT: dict[tuple[str, str], VlmVerifier] = {}
@@ -64,9 +64,13 @@ class RegisteredVerifier:
             "code": CODE,
             # Which of the two is asked follows from the version's own configuration.
             "prompt_sha256": prompt_sha256("verifier", "verifier_trained"),
-            "options": {**asdict(self.options), "trained": asdict(_OF_TRAINED)},
+            "options": {**asdict(self.options), "trained": [_TOKENS, _ATTEMPTS]},
             "served_by": server,
         }
+
+    def asking_always(self) -> RegisteredVerifier:
+        """Return the version without its filter of equal pixels, to measure the model alone."""
+        return replace(self, options=replace(self.options, certain_no_edit=0.0))
 
     @property
     def concurrency(self) -> int:
@@ -91,7 +95,7 @@ class RegisteredVerifier:
         return self._verifier().verify(source, edited, en, cn)
 
     def _verifier(self) -> VlmVerifier:
-        key = (self.version.sha256, self.store_url + self.settings)
+        key = (self.version.sha256, self.store_url + self.settings + repr(self.options))
         with _LOCK:
             if key not in _BUILT:
                 _BUILT[key] = self._build()
@@ -113,7 +117,7 @@ class RegisteredVerifier:
         layout = model.model_copy(update=shown).layout
         options = self.options
         if layout:
-            options = replace(_OF_TRAINED, layout=layout, entailment=options.entailment)
+            options = replace(options, layout=layout, max_tokens=_TOKENS, attempts=_ATTEMPTS)
         return VlmVerifier(self.version.name, vlm, options)
 
 

@@ -55,7 +55,7 @@ def test_no_other_threshold_does_better(rows: list[tuple[int, bool]]) -> None:
 def test_a_baseline_passes_the_instruction_on_unchanged() -> None:
     baseline = Threshold("pixels", fit([0.0, 0.1, 5.0, 9.0], [False, False, True, True]))
     passed = baseline.predict("k", picture(1), picture(2), "Do it.", "做。")
-    assert (passed.verdict, passed.en, passed.confidence) == ("valid", "Do it.", 1.0)
+    assert (passed.verdict, passed.en, passed.confidence) == ("valid", "Do it.", None)
     same = baseline.predict("k", picture(1), picture(1), "Do it.", "做。")
     assert (same.verdict, same.is_changed, same.en) == ("no_edit", False, "")
     assert same.suspicion > passed.suspicion

@@ -106,7 +106,7 @@ def _table_5(found: Sequence[Evaluated]) -> Table:
 
 
 def _detection(found: Sequence[Evaluated]) -> Table:
-    names = ("precision", "recall", "F1", "AUROC", "is changed", "ECE", "s/pair")
+    names = ("precision", "recall", "F1", "AUROC", "is changed", "ECE", "unreadable", "s/pair")
     table = _new("Finding what should not pass", *names)
     for one in found:
         whole = one.figures["all"]
@@ -119,6 +119,7 @@ def _detection(found: Sequence[Evaluated]) -> Table:
             estimate_cell(detection.auroc),
             rate_cell(detection.changed),
             f"{calibration.error:.3f}" if calibration else "-",
+            str(whole.unreadable),
             f"{whole.seconds:.3f}" if whole.seconds is not None else "-",
         )
     return table
@@ -126,10 +127,15 @@ def _detection(found: Sequence[Evaluated]) -> Table:
 
 def _texts(found: Sequence[Evaluated]) -> Table:
     claims = list(found[0].figures["all"].texts.claims) if found else []
-    table = _new("Rewritten instruction: claims as the truth makes them", "exact", *claims, "EN=CN")
+    kinds = ("normal", "hallucination")
+    table = _new(
+        "Rewritten instruction: claims as the truth makes them", "exact", *kinds, *claims, "EN=CN"
+    )
     for one in found:
         texts = one.figures["all"].texts
-        cells = (rate_cell(texts.claims[name]) for name in claims)
+        by_kind = one.figures["all"].kinds
+        cells = [rate_cell(by_kind[kind].exact) if kind in by_kind else "-" for kind in kinds]
+        cells += [rate_cell(texts.claims[name]) for name in claims]
         table.add_row(one.name, rate_cell(texts.exact), *cells, rate_cell(texts.alike))
     return table
 

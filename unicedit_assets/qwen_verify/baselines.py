@@ -123,7 +123,7 @@ class Threshold:
     fit: Fit
 
     def predict(self, key: str, source: Pixels, edited: Pixels, en: str, cn: str) -> Prediction:
-        """Answer one pair; the confidence is how often such an answer was right when fitted."""
+        """Answer one pair; a threshold knows no class of failure, so it states no confidence."""
         value = MEASURES[self.measure](source, edited)
         changed = value >= self.fit.threshold
         return Prediction(
@@ -132,6 +132,6 @@ class Threshold:
             verdict=VALID if changed else "no_edit",
             en=en if changed else "",
             cn=cn if changed else "",
-            confidence=self.fit.changed_right if changed else self.fit.same_right,
+            confidence=None,
             suspicion=-value,
         )

@@ -25,9 +25,10 @@ DEFINITION = (
     "0. Something changed: 0 when the verifier says that nothing did; else 10 times the share of "
     "claims (operation, target, attribute, direction, count) that the rewritten instruction and "
     "the truth make alike, out of all that either makes, the mean of English and Chinese. A text "
-    "that cannot be read back into claims counts by its overlap of words with the true one "
-    "instead. The paper's Table 5 has the same columns and scale, but its numbers are a strong "
-    "model's grades of free text: they cannot be compared with these."
+    "that cannot be read back into claims makes none and scores 0, so models that word freely need "
+    "a judge (`verifier_tests.judged`); only where the truth itself is free text do words count, "
+    "by their overlap. The paper's Table 5 has the same columns and scale, but its numbers are a "
+    "strong model's grades of free text: they cannot be compared with these."
 )
 
 # Why an edit is rejected -> the chain's class.
@@ -216,6 +217,7 @@ class _Text:
 
     @property
     def share(self) -> float:
-        if self.true is None or self.said is None:
+        if self.true is None:
             return overlap(self.expected, self.text)
-        return agreement(self.true, self.said)
+        # Else words in any order would be worth more than a readable text with one wrong claim.
+        return agreement(self.true, self.said) if self.said is not None else 0.0

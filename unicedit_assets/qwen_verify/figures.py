@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.qwen_verify.claims import CLAIMS
 from unicedit_assets.qwen_verify.evaluation import UNREADABLE, Marks
-from unicedit_assets.qwen_verify.intervals import Estimate, auroc_of, f1_of, mean_of
+from unicedit_assets.qwen_verify.intervals import Estimate, auroc_of, f1_of, mean_of, share_of
 from unicedit_assets.synthetic.pair import Kind
-from unicedit_assets.truth.outcomes import Calibration, Rate, calibration_of, rate
+from unicedit_assets.truth.outcomes import Calibration, Rate, calibration_of
 
 # The columns of the paper's Table 5.
 TABLE_5 = (Kind.NORMAL, Kind.NO_EDIT, Kind.HALLUCINATION)
@@ -18,10 +18,17 @@ TABLE_5 = (Kind.NORMAL, Kind.NO_EDIT, Kind.HALLUCINATION)
 
 @dataclass(frozen=True)
 class Group:
-    """One kind or one subtask: its score, and the share of right classes."""
+    """One kind or one subtask.
+
+    Attributes:
+        right: right classes.
+        exact: rewritten texts that claim exactly the truth, of those that are due.
+        judged: a judge's grades of the texts that are due, missing ones counted as 0.
+    """
 
     score: Estimate
     right: Rate
+    exact: Rate
     judged: Estimate | None
 
 
@@ -128,38 +135,51 @@ def _group(marks: Sequence[Marks]) -> Group | None:
     score = mean_of([mark.score for mark in marks], _clusters(marks))
     if score is None:
         return None
-    graded = [mark for mark in marks if mark.said.judged is not None]
-    judged = mean_of([mark.said.judged or 0.0 for mark in graded], _clusters(graded))
-    return Group(score, _rate(mark.right for mark in marks), judged)
+    due = [mark for mark in marks if mark.exact is not None]
+    exact = share_of([bool(mark.exact) for mark in due], _clusters(due))
+    return Group(score, _rate(marks, lambda mark: mark.right), exact, _judged(due))
+
+
+def _judged(due: Sequence[Marks]) -> Estimate | None:
+    """Return a judge's mean grade; what a verifier left unsaid was not graded and is worth 0."""
+    if all(mark.said.judged is None for mark in due):
+        return None
+    counted = [mark for mark in due if mark.said.judged is not None or not mark.said.en]
+    return mean_of([mark.said.judged or 0.0 for mark in counted], _clusters(counted))
 
 
 def _clusters(marks: Sequence[Marks]) -> list[str]:
     return [mark.truth.cluster for mark in marks]
 
 
-def _rate(hits: Iterable[bool]) -> Rate:
-    found = list(hits)
-    return rate(sum(found), len(found))
+def _rate(
+    marks: Sequence[Marks],
+    hit: Callable[[Marks], bool],
+    among: Callable[[Marks], bool] = lambda _: True,
+) -> Rate:
+    chosen = [mark for mark in marks if among(mark)]
+    return share_of([hit(mark) for mark in chosen], _clusters(chosen))
 
 
 def _detection(marks: Sequence[Marks]) -> Detection:
     actual, called = [m.is_failure for m in marks], [m.called for m in marks]
     clusters = _clusters(marks)
     return Detection(
-        precision=_rate(m.is_failure for m in marks if m.called),
-        recall=_rate(m.called for m in marks if m.is_failure),
+        precision=_rate(marks, lambda m: m.is_failure, lambda m: m.called),
+        recall=_rate(marks, lambda m: m.called, lambda m: m.is_failure),
         f1=f1_of(actual, called, clusters),
         auroc=auroc_of(actual, [m.said.suspicion for m in marks], clusters),
-        changed=_rate(m.said.is_changed is m.truth.is_changed for m in marks),
+        changed=_rate(marks, lambda m: m.said.is_changed is m.truth.is_changed),
     )
 
 
 def _texts(marks: Sequence[Marks]) -> Texts:
     return Texts(
-        exact=_rate(mark.exact for mark in marks if mark.exact is not None),
-        claims={
-            name: _rate(mark.claims[name] for mark in marks if name in mark.claims)
-            for name in CLAIMS
-        },
-        alike=_rate(mark.alike for mark in marks if mark.alike is not None),
+        exact=_rate(marks, lambda m: bool(m.exact), lambda m: m.exact is not None),
+        claims={name: _claimed(marks, name) for name in CLAIMS},
+        alike=_rate(marks, lambda m: bool(m.alike), lambda m: m.alike is not None),
     )
+
+
+def _claimed(marks: Sequence[Marks], name: str) -> Rate:
+    return _rate(marks, lambda mark: mark.claims[name], lambda mark: name in mark.claims)

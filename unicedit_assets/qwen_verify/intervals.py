@@ -1,7 +1,8 @@
-"""95 % intervals: Wilson for shares, the bootstrap over scenes for everything else.
+"""95 % intervals that know which pairs belong together.
 
-Pairs of one scene are no independent draws, so whole scenes are drawn again, not pairs. All draws
-come from one fixed seed: equal figures give equal intervals.
+Pairs of one scene are no independent draws. Shares have a Wilson interval over as many cases as the
+pairs are worth; for everything else whole scenes are drawn again, from one fixed seed: equal
+figures give equal intervals.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from unicedit_assets.truth.outcomes import Rate, rate, wilson
 
 _DRAWS = 1000
 _SEED = 20251202
@@ -60,6 +63,27 @@ def mean_of(values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate |
     counts = np.bincount(rows, minlength=weights.shape[1])
     draws = (weights @ sums) / (weights @ counts)
     return _estimate(float(np.mean(values)), draws, len(values))
+
+
+def share_of(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Rate:
+    """Return the share of hits with a Wilson interval over the effective number of cases.
+
+    That number is the cases over their design effect (Kish): the variance of the share over whole
+    clusters, over the variance that independent cases would have. Where all are hits or none is,
+    no variance tells, and each cluster counts as one case.
+    """
+    found = np.asarray(hits, dtype=np.float64)
+    if not len(found):
+        return rate(0, 0)
+    numbers: dict[Hashable, int] = {}
+    rows = [numbers.setdefault(name, len(numbers)) for name in clusters]
+    cases, count, share = len(found), len(numbers), float(found.mean())
+    worth = float(count)
+    if 0 < share < 1 and count > 1:
+        apart = np.bincount(rows, found - share, count)
+        clustered = count / (count - 1) * float((apart**2).sum()) / cases**2
+        worth = min(cases, share * (1 - share) / clustered) if clustered else cases
+    return Rate(int(found.sum()), cases, share, *wilson(share, worth))
 
 
 def f1_of(

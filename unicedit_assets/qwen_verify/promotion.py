@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from unicedit_assets.qwen_verify.evaluation import Marks
+from unicedit_assets.qwen_verify.figures import TABLE_5
 from unicedit_assets.qwen_verify.intervals import Estimate, mean_of
 
 MEASURES: Mapping[str, Callable[[Marks], float]] = {
@@ -47,21 +48,38 @@ class Comparison:
 
 
 class NotComparable(ValueError):
-    """Two versions were not measured on the same pairs."""
+    """Two versions were not measured on the same pairs, or on too few of a class."""
+
+
+# Scenes or photographs of a class below which nothing is known of it.
+LEAST_CLUSTERS = 10
 
 
 def compare(candidate: Sequence[Marks], promoted: Sequence[Marks]) -> list[Comparison]:
-    """Compare two versions on every class.
+    """Compare two versions on every class of which there are enough pairs.
 
     Raises:
-        NotComparable: they did not answer the same pairs.
+        NotComparable: they did not answer the same pairs, or one of the paper's three classes has
+            pairs of fewer than ``LEAST_CLUSTERS`` scenes or photographs.
     """
     one, two = ({mark.truth.key: mark for mark in marks} for marks in (candidate, promoted))
     if one.keys() != two.keys() or not one:
         raise NotComparable("the two versions were measured on different test pairs")
+    kinds = _by_kind(candidate)
+    enough = {
+        kind: own
+        for kind, own in kinds.items()
+        if len({mark.truth.cluster for mark in own}) >= LEAST_CLUSTERS
+    }
+    missing = [kind.value for kind in TABLE_5 if kind not in enough]
+    if missing:
+        raise NotComparable(
+            f"{', '.join(missing)}: test pairs of at least {LEAST_CLUSTERS} scenes are needed to "
+            "compare versions on a class; make more synthetic pairs, or force with a reason"
+        )
     return [
         _compared(kind, measure, [(mark, two[mark.truth.key]) for mark in own])
-        for kind, own in _by_kind(candidate).items()
+        for kind, own in enough.items()
         for measure in MEASURES
     ]
 

@@ -57,11 +57,15 @@ def rate(hits: int, cases: int) -> Rate:
     """Return hits over cases with the Wilson score interval."""
     if cases == 0:
         return Rate(0, 0, 0.0, 0.0, 0.0)
-    share = hits / cases
+    return Rate(hits, cases, hits / cases, *wilson(hits / cases, cases))
+
+
+def wilson(share: float, cases: float) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a share of so many independent cases."""
     denominator = 1 + _Z95**2 / cases
     centre = (share + _Z95**2 / (2 * cases)) / denominator
     half = _Z95 * math.sqrt(share * (1 - share) / cases + _Z95**2 / (4 * cases**2)) / denominator
-    return Rate(hits, cases, share, max(0.0, centre - half), min(1.0, centre + half))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def share_of(
