@@ -65,6 +65,7 @@ def write_run(out: Path, run: Run, outcome: Outcome | None) -> None:
             "model": judge.model,
             "revision": judge.revision,
             "max_pixels": judge.max_pixels,
+            "encoding": judge.encoding.value,
             "repeats": run.repeats(judge),
             "identity": judge.identity,
         }

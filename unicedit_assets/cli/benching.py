@@ -31,9 +31,9 @@ from unicedit_assets.bench.folder import (
 )
 from unicedit_assets.bench.generate import Made, generate
 from unicedit_assets.bench.judges import BenchJudge
-from unicedit_assets.bench.run import Outcome, Run
+from unicedit_assets.bench.run import Outcome, Run, RunSettings
 from unicedit_assets.bench.run import Progress as RunProgress
-from unicedit_assets.bench.samples import Sample
+from unicedit_assets.bench.samples import Sample, SampleList
 from unicedit_assets.bench.store import RecordStore
 from unicedit_assets.bench.summary import ALL, TaskLine, task_lines
 from unicedit_assets.domain.roles import Editor
@@ -82,6 +82,22 @@ def judges_of(
         revision = dates.pop(0) if spec in dated and dates else ""
         judges.append(judge_from(spec, choice, model, revision))
     return judges
+
+
+def score_and_show(
+    named: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    choice: JudgeChoice,
+    samples: SampleList,
+    settings: RunSettings,
+    out: Path | None,
+    console: Console,
+) -> None:
+    """Build judges and run, and see ``run_and_show``.
+
+    Args:
+        named: judges, and the models and revisions of those that take one.
+    """
+    run_and_show(Run(samples, judges_of(named[0], choice, *named[1:]), settings), out, console)
 
 
 def run_and_show(run: Run, out: Path | None, console: Console) -> None:

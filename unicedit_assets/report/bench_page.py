@@ -20,8 +20,9 @@ from unicedit_assets.domain.taxonomy import TASKS
 from unicedit_assets.domain.unicbench import HIGHEST, METRICS, SHORT
 from unicedit_assets.report import charts
 from unicedit_assets.report.bench_cases import collect_cases
-from unicedit_assets.report.pages import asset, page_environment, policy, write_page
+from unicedit_assets.report.pages import asset, page_environment, policy
 from unicedit_assets.report.text import bounded
+from unicedit_assets.storage.files import write_text
 
 PER_GROUP = 4
 # Room for names such as "Transformation" beside a radar.
@@ -33,7 +34,7 @@ def write_bench_page(
     results: Results, samples: SampleList | None, path: Path, per_group: int = PER_GROUP
 ) -> Path:
     """Write the page about some runs and return its path; equal records give an equal page."""
-    return write_page(render_bench(results, samples, per_group), path)
+    return write_text(path, render_bench(results, samples, per_group))
 
 
 def render_bench(results: Results, samples: SampleList | None, per_group: int) -> str:
@@ -81,7 +82,7 @@ def write_leaderboard(results: Results, path: Path) -> Path:
         paper_source=SOURCE,
         origin=_origin(results, None),
     )
-    return write_page(page, path)
+    return write_text(path, page)
 
 
 def _by_overall(rows: Mapping[str, PaperRow]) -> dict[str, PaperRow]:
