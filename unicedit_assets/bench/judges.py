@@ -134,14 +134,15 @@ def sight(max_pixels: int, encoding: Encoding) -> list[Json]:
     return [max_pixels] if encoding is Encoding.PNG else [max_pixels, encoding.value, WEBP_QUALITY]
 
 
-def judge_name(label: str, identity: Mapping[str, Json], seen: Sequence[Json]) -> str:
-    """Return a name that people recognise and that no other judge has.
-
-    Args:
-        seen: see ``sight``.
-    """
+def judge_name(
+    label: str,
+    identity: Mapping[str, Json],
+    max_pixels: int,
+    encoding: Encoding = Encoding.PNG,
+) -> str:
+    """Return a name that people recognise and that no other judge has."""
     slug = _SLUG.sub("-", label.rstrip("/").rpartition("/")[2]).strip("-.") or "judge"
-    return f"{slug[:60]}-{digest('judge', identity, *seen)[:_HASH]}"
+    return f"{slug[:60]}-{digest('judge', identity, *sight(max_pixels, encoding))[:_HASH]}"
 
 
 class VlmBenchJudge:
@@ -167,7 +168,7 @@ class VlmBenchJudge:
         self.deterministic = deterministic
         self.model, self.revision = model, revision
         self.max_pixels, self.encoding = max_pixels, encoding
-        self.name = judge_name(label, judge.identity, sight(max_pixels, encoding))
+        self.name = judge_name(label, judge.identity, max_pixels, encoding)
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -252,7 +253,7 @@ class RoleBenchJudge:
         self._judge = judge
         self.model, self.concurrency = label, concurrency
         self.max_pixels, self.encoding = max_pixels, encoding
-        self.name = judge_name(label, judge.identity, sight(max_pixels, encoding))
+        self.name = judge_name(label, judge.identity, max_pixels, encoding)
 
     @property
     def identity(self) -> Mapping[str, Json]:

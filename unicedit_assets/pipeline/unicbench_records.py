@@ -49,7 +49,7 @@ def _records(project: Project, ref: Ref) -> Iterator[dict[str, Any]]:
     model, language = ref.partition.split("/")
     identity = project.backends.judge.identity
     judge = {
-        "judge": judge_name(str(identity["name"]), identity, [0]),
+        "judge": judge_name(str(identity["name"]), identity, 0),
         "judge_model": str(identity["name"]),
         "judge_revision": str(identity["version"]),
     }
