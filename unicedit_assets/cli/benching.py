@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -41,6 +44,7 @@ from unicedit_assets.domain.unicbench import METRICS
 
 _SHORT = ("IF", "NC", "VQ", "RA", "Overall")
 _INTERRUPTED = 130
+_REASON = 160
 
 
 class _Rate(ProgressColumn):
@@ -146,10 +150,25 @@ def show(run: Run, outcome: Outcome, console: Console) -> None:
     for name, tally in outcome.tallies.items():
         said = f"asked {tally.asked} questions = {tally.scored} scored + {tally.unscored} unscored"
         console.print(escape(f"{name}: {said}"), highlight=False)
+        if tally.unscored:
+            why = f"unscored {_commonest(outcome, name)}"
+            console.print(why, soft_wrap=True, markup=False, highlight=False)
     if outcome.kept:
         console.print(f"{outcome.kept} replies were there from before", highlight=False)
     for note in outcome.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _commonest(outcome: Outcome, judge: str) -> str:
+    """Return the reason that most of a judge's unscored questions have in common."""
+    reasons = Counter(
+        str(row["reason"])
+        for row in outcome.rows
+        if row["judge"] == judge and row["status"] == "unscored"
+    )
+    ((reason, number),) = reasons.most_common(1)
+    shown = shorten(" ".join(reason.split()), _REASON, placeholder="...")
+    return f"{number} times for this reason: {shown}"
 
 
 def _table(run: Run, judge: BenchJudge, lines: Sequence[TaskLine]) -> Table:
@@ -160,11 +179,17 @@ def _table(run: Run, judge: BenchJudge, lines: Sequence[TaskLine]) -> Table:
         title += f", {run.settings.variant}"
     if scored < expected:
         title += f" - INCOMPLETE: {scored} of {expected} samples scored ({scored / expected:.1%})"
-    table = Table(title=escape(title), title_justify="left")
-    for name in ("language", "task"):
-        table.add_column(name)
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+    for name in ("", "task"):
+        table.add_column(name, no_wrap=True)
     for name in (*_SHORT, "scored"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         cells = [_cell(line.means[metric]) for metric in METRICS]
         style = "bold" if line.task == ALL else None
@@ -189,7 +214,7 @@ def generate_and_show(
 
     Raises:
         BenchError: it cannot begin.
-        Exit: interrupted.
+        Exit: interrupted, or not a single picture could be made.
     """
     made = Made()
     try:
@@ -209,3 +234,5 @@ def generate_and_show(
     for place, why in list(made.failures.items())[:5]:
         console.print(f"failed: {place}: {why}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"outputs: {out / name}", soft_wrap=True, markup=False)
+    if made.failures and len(made.failures) == made.done:
+        raise typer.Exit(1)

@@ -73,7 +73,7 @@ def write_leaderboard(results: Results, path: Path) -> Path:
     page = _render(
         "leaderboard.html.j2",
         title=title_of(lines, languages),
-        boards={lang: ranked(lines, [lang]) for lang in languages},
+        boards={lang: _by_judge(ranked(lines, [lang])) for lang in languages},
         headings=HEADINGS,
         line=lambda result, *group: result.line(Group(*group)),
         metrics=[(metric, SHORT[metric]) for metric in METRICS],
@@ -83,6 +83,14 @@ def write_leaderboard(results: Results, path: Path) -> Path:
         origin=_origin(results, None),
     )
     return write_text(path, page)
+
+
+def _by_judge(ranking: Sequence[Result]) -> dict[str, list[Result]]:
+    """Return judge -> its runs, best first: nobody can say which of two judges' rows is better."""
+    boards: dict[str, list[Result]] = {}
+    for each in ranking:
+        boards.setdefault(each.run.judge, []).append(each)
+    return dict(sorted(boards.items()))
 
 
 def _by_overall(rows: Mapping[str, PaperRow]) -> dict[str, PaperRow]:
@@ -190,7 +198,11 @@ def _origin(results: Results, samples: SampleList | None) -> dict[str, str]:
         if "rule" in run:
             told[f"Resize rule of {run.get('model', 'the model')}"] = str(run["rule"])
         for judge in run.get("judges", ()):
-            about = json.dumps(judge.get("identity", {}), sort_keys=True, ensure_ascii=False)
+            known = {
+                **judge.get("identity", {}),
+                "pictures": [judge.get("max_pixels"), judge.get("encoding", "png")],
+            }
+            about = json.dumps(known, sort_keys=True, ensure_ascii=False)
             words = f"{judge.get('model', '')} {judge.get('revision', '')}".strip()
             told[f"Judge {judge.get('name', '')}"] = bounded(f"{words}; {about}", 800)
     if samples:
