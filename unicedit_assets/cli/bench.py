@@ -16,7 +16,7 @@ from unicedit_assets.cli import bench_options as opt
 from unicedit_assets.vlm.encoding import Encoding
 
 bench_app = typer.Typer(
-    help="UnicBench for any model and any judge: generate, score, rescore.",
+    help="UnicBench for any model and any judge: generate, score, report, compare, export.",
     no_args_is_help=True,
 )
 console = Console()

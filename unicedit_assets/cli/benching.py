@@ -185,6 +185,7 @@ def _table(run: Run, judge: BenchJudge, lines: Sequence[TaskLine]) -> Table:
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        collapse_padding=True,
     )
     for name in ("", "task"):
         table.add_column(name, no_wrap=True)
