@@ -38,7 +38,7 @@ $(NEURAL)/.installed: pyproject.toml constraints.txt constraints-neural.txt
 		-c constraints.txt -c constraints-neural.txt -e '.[neural,ray,test]'
 	@touch $@
 
-demo: $(VENV)/.installed  ## Real photographs through all six stages (PHOTOS=/a/folder for your own)
+demo: $(VENV)/.installed  ## Real photographs through the whole pipeline (PHOTOS=/a/folder for your own)
 	@$(BIN)/unicedit demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 ui: $(VENV)/.installed  ## The Dagster UI over the demo, on 127.0.0.1:3000

@@ -96,7 +96,7 @@ class Scorer:
         detail = "" if path else f"no {edited}"
         pair = Pair(Expected(sample, self.language, path, detail=detail), self._rule)
         try:
-            images = pair.shown(self._judge.max_pixels).images
+            images = pair.shown(self._judge.max_pixels, self._judge.encoding).images
         except PairTrouble as trouble:
             return Scored({}, {}, f"{trouble.state.value}: {trouble.detail}")
         found: dict[str, Judged] = {}

@@ -15,6 +15,7 @@ from unicedit_assets.evidence.judge import EmbeddedJudge
 from unicedit_assets.settings import Settings
 from unicedit_assets.settings.roles import EMBEDDED
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm, VlmModel
+from unicedit_assets.vlm.encoding import Encoding
 from unicedit_assets.vlm.judge import JudgeOptions, VlmJudge
 from unicedit_assets.vlm.judge_prompts import JudgePrompts, prompts_in
 
@@ -29,6 +30,7 @@ class JudgeChoice:
     Attributes:
         home: project whose ``[vlms.NAME]`` a name stands for.
         max_pixels, concurrency, timeout, deadline: as in ``[vlms]``; a named one has its own.
+        encoding: how pictures travel, the same for all judges, named ones included.
         key_variable: environment variable with an endpoint's key.
         structured: how an endpoint is told to reply in JSON.
         prompts: folder of other prompts; None: ours.
@@ -37,6 +39,7 @@ class JudgeChoice:
     home: Path
     options: JudgeOptions = field(default_factory=JudgeOptions)
     max_pixels: int = MAX_PIXELS
+    encoding: Encoding = Encoding.PNG
     concurrency: int = 16
     timeout: float = 180.0
     deadline: float = 600.0
@@ -66,14 +69,14 @@ def judge_from(spec: str, choice: JudgeChoice, model: str = "", revision: str = 
     """
     if spec == EMBEDDED:
         cores = len(os.sched_getaffinity(0))
-        return RoleBenchJudge(EMBEDDED, EmbeddedJudge(), cores, choice.max_pixels)
+        return RoleBenchJudge(EMBEDDED, EmbeddedJudge(), cores, choice.max_pixels, choice.encoding)
     settings = _settings(spec, choice, model, revision)
     label = spec if not is_url(spec) and not spec.startswith(VLLM) else settings.model
     prompts: JudgePrompts | None = prompts_in(choice.prompts) if choice.prompts else None
     judge = VlmJudge(vlm_from(label, settings), choice.options, prompts)
     likeliest = isinstance(settings, TransformersVlm)
     about = settings.model, settings.revision, settings.max_pixels
-    return VlmBenchJudge(label, judge, *about, deterministic=likeliest)
+    return VlmBenchJudge(label, judge, *about, deterministic=likeliest, encoding=choice.encoding)
 
 
 def _settings(spec: str, choice: JudgeChoice, model: str, revision: str) -> VlmModel:

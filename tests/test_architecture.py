@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "vlm": {"domain", "prompts"},
     "synthetic": {"domain", "prompts"},
     "published": {"domain"},
-    "bench": {"domain", "prompts", "vlm", "published", "classical", "truth"},
+    "bench": {"domain", "prompts", "vlm", "published", "classical", "truth", "storage"},
     "storage": {"domain"},
     "qwen_verify": {"domain", "storage", "synthetic", "truth", "vlm"},
     "pipeline": {

@@ -8,12 +8,11 @@ folder outgrows its bound, the replies that were written first go first.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
 from pathlib import Path
 
 from unicedit_assets.domain.identity import canonical
+from unicedit_assets.storage.files import write_bytes
 from unicedit_assets.vlm.roles import Answer
 
 # After a clearing there is room again for a while.
@@ -61,25 +60,13 @@ class ReplyFolder:
             }
         )
         try:
-            self._write(self._place(key), data)
+            write_bytes(self._place(key), data)
             self._bound(len(data))
         except OSError:
             return
 
     def _place(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"
-
-    @staticmethod
-    def _write(place: Path, data: bytes) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).replace(place)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
     def _bound(self, added: int) -> None:
         with self._lock:

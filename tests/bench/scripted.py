@@ -11,6 +11,7 @@ from vlm.scripted import ScriptedVlm
 from unicedit_assets.bench.judges import BenchJudge, VlmBenchJudge
 from unicedit_assets.bench.run import Outcome, Progress, Run, RunSettings
 from unicedit_assets.bench.store import RecordStore
+from unicedit_assets.vlm.encoding import Encoding
 from unicedit_assets.vlm.judge import JudgeOptions, VlmJudge
 from unicedit_assets.vlm.judge_prompts import JudgePrompts
 from unicedit_assets.vlm.roles import Question, Vlm
@@ -21,10 +22,11 @@ def judge_of(
     label: str = "scripted",
     prompts: JudgePrompts | None = None,
     max_pixels: int = 1_000_000,
+    encoding: Encoding = Encoding.PNG,
     **options: Any,
 ) -> VlmBenchJudge:
     judge = VlmJudge(vlm, JudgeOptions(**options), prompts)
-    return VlmBenchJudge(label, judge, label, "1", max_pixels)
+    return VlmBenchJudge(label, judge, label, "1", max_pixels, encoding=encoding)
 
 
 def grade(question: Question) -> Any:

@@ -21,7 +21,7 @@ from unicedit_assets.bench.store import write_json, write_parquet
 from unicedit_assets.cli.app import app
 from unicedit_assets.domain.taxonomy import task_of
 from unicedit_assets.report.bench_cases import collect_cases
-from unicedit_assets.report.bench_page import render_bench
+from unicedit_assets.report.bench_page import render_bench, write_leaderboard
 
 HOSTILE = '<script>alert(1)</script>"\u202e'
 CELLS: Given = {
@@ -161,12 +161,27 @@ def test_report_compare_and_export_by_the_command_line(folders: list[Path], tmp_
     assert "INCOMPLETE" in told("bench", "export", *names, "--out", str(out))
     board = (out / "leaderboard.html").read_text("utf-8").partition("<tbody>")[2]
     assert board.index("painter") < board.index("sketcher") < board.index("GPT-Image-1")
+    assert "Judge: <bdi>strict</bdi>" in board
     results = out / "painter" / "eval_output" / "strict" / "Color_Alteration_en_results.jsonl"
     rows = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
     assert [row["key"] for row in rows] == ["a", "b"]
     assert rows[0]["instruction"] == f"Do a {HOSTILE}"
     assert (out / "unicbench.csv").read_text().count("\n") > 10
     assert r"\begin{table}" in (out / "unicbench.tex").read_text()
+
+
+def test_the_leaderboard_ranks_each_judge_by_itself(
+    folders: list[Path], listed: Path, tmp_path: Path
+) -> None:
+    worse = {cell: tuple(s and s / 2 for s in values) for cell, values in CELLS.items()}
+    other = write_run(tmp_path / "others", listed, "painter", worse, "harsh")
+    page = write_leaderboard(read_results([*folders, other]), tmp_path / "board.html")
+    board = page.read_text("utf-8").partition("<tbody>")[2].partition("paper")[0]
+    told = re.findall(r"Judge: <bdi>(\w+)|<td class=\"n\">(\d)</td>|row\"><bdi>(\w+)", board)
+    assert ["".join(one) for one in told] == [
+        *("harsh", "1", "painter"),
+        *("strict", "1", "painter", "2", "sketcher"),
+    ]
 
 
 def test_an_unfinished_folder_is_an_answer(folders: list[Path]) -> None:

@@ -25,6 +25,7 @@ from unicedit_assets.bench.run import Progress, Run, RunSettings, request_key
 from unicedit_assets.bench.store import RecordStore, read_records
 from unicedit_assets.domain.roles import BackendDownError, Scores
 from unicedit_assets.vlm import pictures
+from unicedit_assets.vlm.encoding import Encoding
 from unicedit_assets.vlm.judge_prompts import MetricPrompt, shipped_prompts
 from unicedit_assets.vlm.roles import FailureKind, Question
 
@@ -112,6 +113,46 @@ def test_on_their_way_to_a_server_pictures_are_encoded_once_too(
         shown.setdefault(urls, set()).add(asked.name)
     assert len(shown) == COUNT
     assert all(len(names) >= 3 for names in shown.values())
+
+
+def test_webp_is_one_encoding_for_all_judges_and_makes_other_records(
+    world: World, tmp_path: Path
+) -> None:
+    shown: dict[str, set[str]] = {}
+
+    def by(question: Question) -> Any:
+        for image in question.images:
+            shown.setdefault(pictures.picture_hash(image), set()).add(pictures.data_url(image))
+        return grade(question)
+
+    webp = judge_of(scripted(by), encoding=Encoding.WEBP)
+    out, sent = tmp_path / "out", set()
+    with VlmServer(lambda _: says({"reasoning": "seen", "score": 6})) as server:
+        choice = JudgeChoice(home=tmp_path, encoding=Encoding.WEBP)
+        run(world, out, webp, judge_from(server.url, choice, "m"))
+        for asked in server.asked:
+            sent |= {part["image_url"]["url"] for part in asked.parts[:2]}
+    rows = read_records(out).to_pylist()
+    assert sent == set.union(*shown.values())
+    assert {url.partition(";")[0] for url in sent} == {"data:image/webp"}
+    assert {row["source_sha256"] for row in rows} | {row["edited_sha256"] for row in rows} == {
+        *shown
+    }
+    assert all(row["frame"].endswith("both as WebP of quality 95") for row in rows)
+    plain = judge_of(scripted(by))
+    assert plain.name != webp.name
+    outcome = run(world, out, plain)
+    assert outcome.kept == 0
+    assert len(read_records(out)) == 3 * QUESTIONS
+    assert run(world, out, webp).kept == QUESTIONS
+
+
+def test_a_picture_that_the_encoding_cannot_hold_is_unreadable(tmp_path: Path) -> None:
+    world = make_world(tmp_path, 1, (16384, 3))
+    outcome = run(world, tmp_path / "out", judge_of(scripted(), encoding=Encoding.WEBP))
+    assert outcome.states[State.UNREADABLE] == 1
+    assert "use --encoding png" in outcome.notes[0]
+    assert run(world, tmp_path / "out", judge_of(scripted())).coverage == 1
 
 
 def test_what_cannot_be_judged_is_counted_and_never_zero(world: World, tmp_path: Path) -> None:

@@ -96,15 +96,26 @@ def test_every_fault_has_one_own_metric() -> None:
         assert rules.count("own") == 1
 
 
+# One of each task that nearly every photograph allows.
+FEW = (
+    "Color Alteration",
+    "Tone Transformation",
+    "Subject Removal",
+    "Background Change",
+    "Relation Change",
+    "Implicit Change Edits",
+    "Compound Operation Edits",
+)
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_each_metric_of_the_embedded_judge_reacts_to_its_own_fault_and_to_no_other(
     tmp_path: Path,
 ) -> None:
     for seed in range(4):
         Image.fromarray(photograph(seed, (1248, 832))).save(tmp_path / f"{seed}.png")
     judge = RoleBenchJudge("embedded", EmbeddedJudge(), 1, 1_100_000)
-    cells = matrix(measure(judge, draw_cases(tmp_path, 3, 1)))
+    cells = matrix(measure(judge, draw_cases(tmp_path, 2, 1, subtasks=FEW)))
     broken = [(cell.fault, cell.metric, cell.drop) for cell in cells if cell.holds is False]
     assert broken == []
     assert {cell.fault for cell in cells if cell.rule == "own" and cell.holds} == set(FAULTS)

@@ -112,7 +112,15 @@ def test_two_judges_at_once_and_what_is_incomplete_says_so(world: World) -> None
     assert described["finished"] is True
     assert described["counts"]["missing"] == 1
     assert [judge["model"] for judge in described["judges"]] == ["m", "n"]
-    assert told("rescore", out) == "272 records, 0 of them read differently now"
+    with VlmServer(lambda _: says({"reasoning": "seen", "score": 6})) as server:
+        told(*arguments(world, server, "--judge-revision", "later"))
+    judges = json.loads((out / "run.json").read_text())["judges"]
+    assert [(judge["model"], judge["revision"]) for judge in judges] == [
+        ("m", "later"),
+        ("m", ""),
+        ("n", ""),
+    ]
+    assert told("rescore", out) == "340 records, 0 of them read differently now"
 
 
 def test_other_prompts_are_asked_and_make_another_judge(world: World, tmp_path: Path) -> None:

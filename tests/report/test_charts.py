@@ -109,6 +109,17 @@ def test_points_stay_inside_the_picture(values: list[float | None]) -> None:
             assert all(0 <= y <= height for y in places[1::2])
 
 
+@pytest.mark.parametrize("count", [3, 4, 5, 8])
+def test_names_of_several_words_stay_inside_the_picture(count: int) -> None:
+    axes = ["Three Long Words"] * count
+    chart = parse(radar("t", axes, [Series("m", (1.0,) * count)], 10))
+    _, top, _, height = (float(side) for side in chart.attrib["viewBox"].split())
+    lines = [float(one.attrib["y"]) for one in chart.iter("tspan")]
+    assert len(lines) == 3 * count
+    assert min(lines) - 12 >= top  # letters stand on their line
+    assert max(lines) + 4 <= top + height
+
+
 def test_a_radar_refuses_what_it_cannot_draw() -> None:
     with pytest.raises(ValueError, match="three axes"):
         radar("t", ("a", "b"), [], 10)

@@ -13,7 +13,14 @@ from PIL import Image
 
 from unicedit_assets.domain import codec
 from unicedit_assets.vlm import pictures
-from unicedit_assets.vlm.pictures import capped, data_url, frozen, is_plain_png, picture_hash
+from unicedit_assets.vlm.pictures import (
+    as_webp,
+    capped,
+    data_url,
+    frozen,
+    is_plain_png,
+    picture_hash,
+)
 
 
 def decoded(url: str) -> np.ndarray:
@@ -91,3 +98,21 @@ def test_a_cap_keeps_the_aspect_and_a_hash_tells_size_and_pixels() -> None:
     assert capped(picture, 40_000) is picture
     flat = np.zeros((2, 6, 3), np.uint8)
     assert picture_hash(flat) != picture_hash(flat.reshape(6, 2, 3))
+
+
+def test_who_reads_pixels_and_who_is_sent_the_webp_see_the_same() -> None:
+    source = photograph(1, (320, 240))
+    seen = as_webp(source)
+    data = base64.b64decode(data_url(seen).removeprefix("data:image/webp;base64,"))
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "WEBP"
+        assert (np.asarray(image.convert("RGB")) == seen).all()
+    assert (seen != source).any()
+    assert np.abs(seen.astype(int) - source).mean() < 5  # of high quality; noise is hard
+    assert not seen.flags.writeable
+    assert picture_hash(as_webp(source)) == picture_hash(seen)
+
+
+def test_a_picture_too_long_for_a_webp_is_refused() -> None:
+    with pytest.raises(ValueError, match="16383 pixels"):
+        as_webp(np.zeros((1, 16384, 3), np.uint8))

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from unicedit_assets.bench.errors import BenchError
-from unicedit_assets.bench.exports.upstream import write_text
 from unicedit_assets.bench.samples import load_samples
 from unicedit_assets.domain import codec
 from unicedit_assets.domain.identity import digest, image_id, seed_from
 from unicedit_assets.domain.images import Rejected, whole
 from unicedit_assets.domain.roles import Draft, Instructor, Pixels
 from unicedit_assets.domain.taxonomy import SUBTASKS, needs_reasoning, task_of
+from unicedit_assets.storage.files import write_text
 
 CANDIDATES, REVIEW, LIST, FROZEN = "candidates.jsonl", "review.csv", "list.jsonl", "frozen.json"
 _COLUMNS = ("key", "subtask", "accept", "en", "cn", "reasoning_points", "reasoning_points_cn")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unicedit_assets.bench.errors import BenchError
-from unicedit_assets.bench.judges import read_reply
+from unicedit_assets.bench.judges import BenchJudge, read_reply
 from unicedit_assets.bench.records import COVERAGE
 from unicedit_assets.bench.run import Outcome, Run
 from unicedit_assets.bench.store import RecordStore, write_json, write_parquet
@@ -57,32 +57,40 @@ def require_same_benchmark(out: Path, sha256: str) -> None:
 
 
 def write_run(out: Path, run: Run, outcome: Outcome | None) -> None:
-    """Write ``run.json``, and with an outcome the coverage, which joins that of earlier runs."""
+    """Write ``run.json``, and with an outcome the coverage, which joins that of earlier runs.
+
+    Judges of earlier runs stay described: their records are in the folder, too.
+    """
     settings = run.settings
-    judges = [
-        {
-            "name": judge.name,
-            "model": judge.model,
-            "revision": judge.revision,
-            "max_pixels": judge.max_pixels,
-            "repeats": run.repeats(judge),
-            "identity": judge.identity,
-        }
-        for judge in run.judges
-    ]
+    judges = [_described(run, judge) for judge in run.judges]
+    mine = {judge["name"] for judge in judges}
+    earlier = [judge for judge in read_run(out).get("judges", ()) if judge.get("name") not in mine]
     described = {
         **asdict(settings),
         "images": str(settings.images),
         "rule": settings.rule.value,
         "data": run.samples.name,
         "data_sha256": run.samples.sha256,
-        "judges": judges,
+        "judges": judges + earlier,  # those of this run first
         "finished": outcome is not None,
     }
     if outcome:
         described["counts"] = counts_of(outcome)
         _write_coverage(out, run, outcome)
     write_json(described, out / RUN_FILE)
+
+
+def _described(run: Run, judge: BenchJudge) -> dict[str, Any]:
+    """Return everything that says which judge it is."""
+    return {
+        "name": judge.name,
+        "model": judge.model,
+        "revision": judge.revision,
+        "max_pixels": judge.max_pixels,
+        "encoding": judge.encoding.value,
+        "repeats": run.repeats(judge),
+        "identity": judge.identity,
+    }
 
 
 def counts_of(outcome: Outcome) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from unicedit_assets.domain.identity import edit_id, seed_from
 from unicedit_assets.domain.machine import is_machines
 from unicedit_assets.domain.roles import BackendDownError, Editor
 from unicedit_assets.published.pictures import decode_picture
+from unicedit_assets.storage.files import write_bytes
 
 EDITOR_FILE = "editor.json"
 _AHEAD = 2
@@ -143,18 +143,5 @@ def _make(editor: Editor, wanted: _Wanted) -> str:
         if is_machines(error):
             raise
         return " ".join(f"{type(error).__name__}: {error}".split())
-    _write(wanted.place, data)
+    write_bytes(wanted.place, data)
     return ""
-
-
-def _write(place: Path, data: bytes) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=place.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

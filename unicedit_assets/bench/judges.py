@@ -20,6 +20,7 @@ from unicedit_assets.domain.machine import is_machines
 from unicedit_assets.domain.roles import BackendDownError, Judge, Pixels, Scores
 from unicedit_assets.domain.texts import storable
 from unicedit_assets.vlm.asking import Reply
+from unicedit_assets.vlm.encoding import WEBP_QUALITY, Encoding
 from unicedit_assets.vlm.judge import VlmJudge
 from unicedit_assets.vlm.judge_prompts import ReplyKeys
 from unicedit_assets.vlm.parsing import ParseError, parse_reply
@@ -88,6 +89,11 @@ class BenchJudge(Protocol):
         ...
 
     @property
+    def encoding(self) -> Encoding:
+        """How pictures come to it; whoever reads pixels sees them as they are after it."""
+        ...
+
+    @property
     def deterministic(self) -> bool:
         """Whether a repeat can only give the same reply."""
         ...
@@ -123,10 +129,20 @@ class BenchJudge(Protocol):
         ...
 
 
-def judge_name(label: str, identity: Mapping[str, Json], max_pixels: int) -> str:
+def sight(max_pixels: int, encoding: Encoding) -> list[Json]:
+    """Return what decides how a judge sees a picture; lossless PNG is the one that goes unsaid."""
+    return [max_pixels] if encoding is Encoding.PNG else [max_pixels, encoding.value, WEBP_QUALITY]
+
+
+def judge_name(
+    label: str,
+    identity: Mapping[str, Json],
+    max_pixels: int,
+    encoding: Encoding = Encoding.PNG,
+) -> str:
     """Return a name that people recognise and that no other judge has."""
     slug = _SLUG.sub("-", label.rstrip("/").rpartition("/")[2]).strip("-.") or "judge"
-    return f"{slug[:60]}-{digest('judge', identity, max_pixels)[:_HASH]}"
+    return f"{slug[:60]}-{digest('judge', identity, *sight(max_pixels, encoding))[:_HASH]}"
 
 
 class VlmBenchJudge:
@@ -146,11 +162,13 @@ class VlmBenchJudge:
         revision: str,
         max_pixels: int,
         deterministic: bool = False,
+        encoding: Encoding = Encoding.PNG,
     ) -> None:
         self._judge = judge
         self.deterministic = deterministic
-        self.model, self.revision, self.max_pixels = model, revision, max_pixels
-        self.name = judge_name(label, judge.identity, max_pixels)
+        self.model, self.revision = model, revision
+        self.max_pixels, self.encoding = max_pixels, encoding
+        self.name = judge_name(label, judge.identity, max_pixels, encoding)
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -224,10 +242,18 @@ class RoleBenchJudge:
     revision = ""
     load = None
 
-    def __init__(self, label: str, judge: Judge, concurrency: int, max_pixels: int) -> None:
+    def __init__(
+        self,
+        label: str,
+        judge: Judge,
+        concurrency: int,
+        max_pixels: int,
+        encoding: Encoding = Encoding.PNG,
+    ) -> None:
         self._judge = judge
-        self.model, self.concurrency, self.max_pixels = label, concurrency, max_pixels
-        self.name = judge_name(label, judge.identity, max_pixels)
+        self.model, self.concurrency = label, concurrency
+        self.max_pixels, self.encoding = max_pixels, encoding
+        self.name = judge_name(label, judge.identity, max_pixels, encoding)
 
     @property
     def identity(self) -> Mapping[str, Json]:

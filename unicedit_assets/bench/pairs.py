@@ -15,7 +15,8 @@ from unicedit_assets.bench.layout import Expected, State, size_trouble
 from unicedit_assets.domain.machine import is_machines
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.published.pictures import PictureError, decode_picture
-from unicedit_assets.vlm.pictures import capped, frozen, is_plain_png, picture_hash
+from unicedit_assets.vlm.encoding import WEBP_QUALITY, Encoding
+from unicedit_assets.vlm.pictures import as_webp, capped, frozen, is_plain_png, picture_hash
 
 
 class PairTrouble(Exception):
@@ -33,7 +34,7 @@ class Shown:
     Attributes:
         images: source and edit, uint8 (H, W, 3), of one size, that nobody can write to.
         source_sha256, edited_sha256: of size and pixels.
-        frame: how the source came to the edit's frame, and both to the judge's cap.
+        frame: how the source came to the edit's frame, and both to the judge's cap and encoding.
     """
 
     images: tuple[Pixels, Pixels]
@@ -54,8 +55,10 @@ class _Picture:
         height, width = self.pixels.shape[:2]
         return width, height
 
-    def shown(self, max_pixels: int) -> Pixels:
+    def shown(self, max_pixels: int, encoding: Encoding) -> Pixels:
         small = capped(self.pixels, max_pixels)
+        if encoding is Encoding.WEBP:
+            return as_webp(small)
         return frozen(small, self.png if small is self.pixels else b"")
 
 
@@ -73,21 +76,22 @@ class Pair:
         self._output, self._rule = output, rule
         self._lock = threading.Lock()
         self._loaded: _Loaded | PairTrouble | None = None
-        self._shown: dict[int, Shown] = {}
+        self._shown: dict[tuple[int, Encoding], Shown] = {}
 
-    def shown(self, max_pixels: int) -> Shown:
-        """Return the pair with at most so many pixels a picture.
+    def shown(self, max_pixels: int, encoding: Encoding = Encoding.PNG) -> Shown:
+        """Return the pair with at most so many pixels a picture, and as it is after encoding.
 
         Raises:
             PairTrouble: it cannot be judged.
             OSError: the machine has trouble, not the pictures.
         """
         with self._lock:
-            if max_pixels not in self._shown:
-                self._shown[max_pixels] = self._made(max_pixels)
-            return self._shown[max_pixels]
+            way = (max_pixels, encoding)
+            if way not in self._shown:
+                self._shown[way] = self._made(*way)
+            return self._shown[way]
 
-    def _made(self, max_pixels: int) -> Shown:
+    def _made(self, max_pixels: int, encoding: Encoding) -> Shown:
         if self._loaded is None:
             try:
                 self._loaded = self._load()
@@ -96,10 +100,16 @@ class Pair:
         loaded = self._loaded
         if isinstance(loaded, PairTrouble):
             raise PairTrouble(loaded.state, loaded.detail)
-        source, edited = loaded.source.shown(max_pixels), loaded.edited.shown(max_pixels)
+        try:
+            source = loaded.source.shown(max_pixels, encoding)
+            edited = loaded.edited.shown(max_pixels, encoding)
+        except ValueError as error:
+            raise PairTrouble(State.UNREADABLE, f"{error}: use --encoding png") from error
         frame = loaded.frame
         if edited.shape != loaded.edited.pixels.shape:
             frame = f"{frame}; both shrunk to {edited.shape[1]}x{edited.shape[0]}"
+        if encoding is Encoding.WEBP:
+            frame = f"{frame}; both as WebP of quality {WEBP_QUALITY}"
         return Shown((source, edited), picture_hash(source), picture_hash(edited), frame)
 
     def _load(self) -> _Loaded:

@@ -16,7 +16,7 @@ from typing import Any
 from unicedit_assets.bench.crew import Crew
 from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.bench.frames import Rule
-from unicedit_assets.bench.judges import BenchJudge, Judged, require_distinct
+from unicedit_assets.bench.judges import BenchJudge, Judged, require_distinct, sight
 from unicedit_assets.bench.layout import BASE, Expected, State, expected, states, troubles
 from unicedit_assets.bench.pairs import Pair, PairTrouble, Shown
 from unicedit_assets.bench.samples import SampleList, require_languages
@@ -230,7 +230,7 @@ class Run:
         """Answer one unit from the store or the judge; called from many threads."""
         judge, sample = unit.judge, unit.output.sample
         try:
-            shown = unit.pair.shown(judge.max_pixels)
+            shown = unit.pair.shown(judge.max_pixels, judge.encoding)
         except PairTrouble as trouble:
             return _Done(trouble=trouble)
         prompt = sample.prompts[unit.output.language]
@@ -315,7 +315,7 @@ def request_key(
     return digest(
         "judged",
         judge.identity,
-        judge.max_pixels,
+        *sight(judge.max_pixels, judge.encoding),
         metric,
         setup.prompt_sha256,
         setup.decoding,

@@ -12,19 +12,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.bench.records import RECORDS
+from unicedit_assets.storage.files import appearing
 from unicedit_assets.vlm.roles import FailureKind
 
 RECORDS_FILE = "records.parquet"
@@ -59,18 +58,19 @@ def read_records(out: Path) -> pa.Table:
     Raises:
         BenchError: there are none, or a file is damaged.
     """
-    rows = _rows(out)
+    rows = _rows(out, _read_journal(out / _PARTS / _JOURNAL)[0])
     if not rows:
         raise BenchError(f"{out} holds no records: `unicedit bench score` makes them")
     return _table(rows.values())
 
 
-def _rows(out: Path) -> dict[RowId, dict[str, Any]]:
+def _rows(out: Path, journal: Iterable[dict[str, Any]]) -> dict[RowId, dict[str, Any]]:
+    """Return the rows of a folder; those of its journal are the latest."""
     found: dict[RowId, dict[str, Any]] = {}
     for path in [out / RECORDS_FILE, *sorted((out / _PARTS).glob("part-*.parquet"))]:
         if path.exists():
             found.update((id_of(row), row) for row in _read_part(path))
-    found.update((id_of(row), row) for row in _read_journal(out / _PARTS / _JOURNAL)[0])
+    found.update((id_of(row), row) for row in journal)
     return found
 
 
@@ -109,41 +109,16 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in _ORDER])
 
 
-@contextmanager
-def _appearing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at once or not at all, and survives a power cut."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def write_parquet(table: pa.Table, path: Path) -> None:
     """Write a table; the file appears at once or not at all."""
-    with _appearing(path) as file:
+    with appearing(path, durable=True) as file:
         pq.write_table(table, file, compression="zstd")
 
 
 def write_json(value: Any, path: Path) -> None:
     """Write JSON in the same way."""
-    with _appearing(path) as file:
+    with appearing(path, durable=True) as file:
         file.write((json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class RecordStore:
@@ -175,9 +150,9 @@ class RecordStore:
             raise BenchError(
                 f"another run writes to {self._out}: wait for it, or choose another --out"
             ) from None
-        self._rows = _rows(self._out)
         journal = self._parts / _JOURNAL
         self._pending, whole = _read_journal(journal)
+        self._rows = _rows(self._out, self._pending)
         self._journal = os.open(journal, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         os.ftruncate(self._journal, whole)
         self._synced = time.monotonic()

@@ -8,7 +8,7 @@ for), and must not fall for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,8 @@ import numpy as np
 from unicedit_assets.bench.judges import BenchJudge
 from unicedit_assets.bench.sheet import JUDGED
 from unicedit_assets.bench.statistics import Estimate, estimates
-from unicedit_assets.classical import damage, proposals
+from unicedit_assets.classical import proposals
+from unicedit_assets.classical.damage import lightly_degraded
 from unicedit_assets.classical.editor import ClassicalEditor
 from unicedit_assets.classical.faults import MIX, FaultyEditor
 from unicedit_assets.classical.instructor import ClassicalInstructor
@@ -31,7 +32,6 @@ from unicedit_assets.domain.taxonomy import needs_reasoning
 from unicedit_assets.truth.sampling import draw_picture, photographs
 
 IF, NC, VQ, RA = JUDGED
-# Lighter than the pipeline's: an edit that cannot be seen any more cannot be judged either.
 DEGRADED = "degraded"
 POINT = "violated_point"
 FAULTS = (*MIX, POINT)
@@ -109,21 +109,29 @@ class Cell:
 
 
 class Planter:
-    """Makes cases from photographs with the classical editor and its planted faults."""
+    """Makes cases from photographs with the classical editor and its planted faults.
 
-    def __init__(self) -> None:
+    Args:
+        full_damage: whether pictures are degraded as the pipeline's fault injector does; else
+            lightly, so that the edit can still be seen: what cannot be seen cannot be judged.
+    """
+
+    def __init__(self, full_damage: bool = False) -> None:
         self._instructor = ClassicalInstructor()
         self._editor = ClassicalEditor()
         self._planters = {
             fault: FaultyEditor(self._editor, self._instructor, 1.0, {fault: 1.0})
             for fault in MIX
-            if fault != DEGRADED
+            if fault != DEGRADED or full_damage
         }
 
-    def cases(self, image: Pixels, key: str, seed: int) -> Iterator[Case]:
-        """Yield a case a fault for each subtask that the photograph allows."""
+    def cases(
+        self, image: Pixels, key: str, seed: int, subtasks: Collection[str] = ()
+    ) -> Iterator[Case]:
+        """Yield a case a fault for each subtask that the photograph allows, or for these alone."""
         survey = self._instructor.survey(image)
-        for draft in self._instructor.write(image, survey, survey.subtasks, seed):
+        wanted = [each for each in survey.subtasks if each in subtasks or not subtasks]
+        for draft in self._instructor.write(image, survey, wanted, seed):
             if not isinstance(draft, Draft):
                 continue
             try:
@@ -148,10 +156,11 @@ class Planter:
                 yield replace(case, fault=POINT, faulty_points=points)
 
     def _planted(self, case: Case, seed: int) -> Iterator[Case]:
-        draw = np.random.default_rng(seed_from("degraded", seed, case.instruction))
-        light = damage.lightly_degraded(case.right, draw)
-        if light:
-            yield replace(case, fault=DEGRADED, faulty=light[0])
+        if DEGRADED not in self._planters:
+            draw = np.random.default_rng(seed_from("degraded", seed, case.instruction))
+            light = lightly_degraded(case.right, draw)
+            if light:
+                yield replace(case, fault=DEGRADED, faulty=light[0])
         for fault, editor in self._planters.items():
             found = editor.edit(case.source, case.instruction, seed)
             if found.truth and found.truth.fault == fault:
@@ -184,17 +193,30 @@ def _scenarios() -> Iterator[Intent]:
     yield from (Intent("scenario", {"scenario": name}) for name in language.lexicon("scenario"))
 
 
-def draw_cases(folder: Path, pictures: int, seed: int) -> Iterator[Case]:
+def draw_cases(
+    folder: Path,
+    pictures: int,
+    seed: int,
+    full_damage: bool = False,
+    subtasks: Collection[str] = (),
+) -> Iterator[Case]:
     """Yield the cases of some drawn photographs of a folder, picture by picture.
+
+    Args:
+        folder: of photographs.
+        pictures: how many are drawn.
+        seed: decides pictures, instructions and faults.
+        full_damage: see ``Planter``.
+        subtasks: these alone; none: all that a photograph allows.
 
     Raises:
         FileNotFoundError: there are no photographs.
     """
-    photos, planter = photographs(folder), Planter()
+    photos, planter = photographs(folder), Planter(full_damage)
     for number in range(pictures):
         draw = np.random.default_rng(seed_from("bench-truth", seed, number))
         image = draw_picture(photos, draw)
-        yield from planter.cases(image, f"picture-{number}", int(draw.integers(1 << 60)))
+        yield from planter.cases(image, f"picture-{number}", int(draw.integers(1 << 60)), subtasks)
 
 
 def measure(

@@ -41,7 +41,7 @@ def demo(
     ] = None,
     top: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo"),
 ) -> None:
-    """Take real photographs through all six stages and show what came out.
+    """Take real photographs through the whole pipeline and show what came out.
 
     A second call recomputes nothing and says so. Ends with the funnel, the benchmark table and the
     paths of the release, the report and a machine-readable summary.
@@ -84,7 +84,7 @@ def register(
 def run(
     select: Annotated[
         list[str] | None,
-        typer.Option(help="Only these stages (repeatable); default: the six of the pipeline."),
+        typer.Option(help="Only these stages (repeatable); default: those of the pipeline."),
     ] = None,
     release: Annotated[
         str | None, typer.Option(help="Declare a release of this name first.")

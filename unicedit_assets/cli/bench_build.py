@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from unicedit_assets.bench.errors import BenchError
-from unicedit_assets.cli.bench import HomeOption
+from unicedit_assets.cli.bench_options import DEFAULT_HOME, HomeOption
 
 if TYPE_CHECKING:
     from unicedit_assets.pipeline.project import Project
@@ -20,7 +20,6 @@ build_app = typer.Typer(
     no_args_is_help=True,
 )
 console = Console()
-_HOME = Path("unicedit-home")
 
 
 @build_app.command()
@@ -35,7 +34,7 @@ def propose(
     ] = None,
     per_subtask: Annotated[int, typer.Option(min=1, help="Candidates wanted a subtask.")] = 50,
     seed: Annotated[int, typer.Option(help="Decides the instructions.")] = 1,
-    home: HomeOption = _HOME,
+    home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Propose samples and export them for review: a page, a table to mark, the pictures."""
     from unicedit_assets.bench.build import REVIEW, export_review
@@ -101,11 +100,11 @@ def freeze(
         Path | None,
         typer.Option(help="Folder of a vision model (transformers), to compare embeddings too."),
     ] = None,
-    home: HomeOption = _HOME,
+    home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Freeze the accepted samples, after proving that no release contains their pictures.
 
-    Refuses with the keys when one does. Use it with `[unicbench] list` or `bench score --data`.
+    Refuses with the keys when one does. Use it with `\\[unicbench] list` or `bench score --data`.
     """
     from resources.embedders import embedder_in
     from unicedit_assets.bench.build import LIST, accepted

@@ -10,26 +10,25 @@ import typer
 from rich.console import Console
 
 from unicedit_assets.bench.errors import BenchError
-from unicedit_assets.cli.bench import HomeOption
+from unicedit_assets.cli.bench_options import DEFAULT_HOME, HomeOption
 
 console = Console()
-_HOME = Path("unicedit-home")
 
 
 def from_home(
     out: Annotated[Path, typer.Argument(help="Folder of outputs to write, in upstream's layout.")],
-    home: HomeOption = _HOME,
+    home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write what the assets scored as `bench score` would: pictures, list, records, coverage.
 
     Then `bench report`, `compare` and `export` take OUT/unicbench.
     """
-    from unicedit_assets.bench.exports.upstream import write_text
     from unicedit_assets.bench.folder import COVERAGE_FILE, RUN_FILE
     from unicedit_assets.bench.samples import load_samples
     from unicedit_assets.bench.store import RECORDS_FILE, write_json, write_parquet
     from unicedit_assets.cli.home import enter
     from unicedit_assets.pipeline.unicbench_records import lake_pictures, list_rows, records_of
+    from unicedit_assets.storage.files import write_text
 
     project = enter(home)
     records, coverage = records_of(project)

@@ -15,7 +15,13 @@ from rich.text import Text
 from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.bench.samples import SampleList
 from unicedit_assets.bench.sheet import JUDGED
-from unicedit_assets.cli.bench import HomeOption, SourcesOption, bench_app, load
+from unicedit_assets.cli.bench import bench_app, load
+from unicedit_assets.cli.bench_options import (
+    DEFAULT_HOME,
+    HomeOption,
+    SourcesOption,
+    SubtasksOption,
+)
 from unicedit_assets.domain.unicbench import SHORT
 
 if TYPE_CHECKING:
@@ -24,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["bench_app", "compare", "export", "report", "truth"]
 
 console = Console()
-_HOME = Path("unicedit-home")
 
 FoldersArgument = Annotated[
     list[Path], typer.Argument(help="Folders that `bench score` wrote: IMAGES/MODEL/unicbench.")
@@ -155,9 +160,10 @@ def export(
     Upstream's JSONL and statistics go to OUT/MODEL/eval_output/JUDGE, the others to OUT.
     """
     from unicedit_assets.bench.exports import tables
-    from unicedit_assets.bench.exports.upstream import Texts, write_text, write_upstream
+    from unicedit_assets.bench.exports.upstream import Texts, write_upstream
     from unicedit_assets.bench.results import read_results
     from unicedit_assets.report.bench_page import write_leaderboard
+    from unicedit_assets.storage.files import write_text
 
     results = read_results(folders)
     samples = _samples(results.data, data, sources)
@@ -183,7 +189,7 @@ def export(
 @bench_app.command()
 def truth(
     judge: Annotated[
-        str, typer.Option(help="A URL, vllm:PATH, a name of the project's [vlms], or `embedded`.")
+        str, typer.Option(help="A URL, vllm:PATH, a name of the project's \\[vlms], or `embedded`.")
     ] = "embedded",
     judge_model: Annotated[str, typer.Option(help="The model's name at a URL.")] = "",
     photos: Annotated[
@@ -191,8 +197,13 @@ def truth(
     ] = None,
     pictures: Annotated[int, typer.Option(min=2, help="Photographs to plant faults in.")] = 12,
     seed: Annotated[int, typer.Option(help="Decides pictures, instructions and faults.")] = 1,
+    full_damage: Annotated[
+        bool,
+        typer.Option("--full-damage", help="Degrade as strongly as the pipeline's faults do."),
+    ] = False,
+    subtasks: SubtasksOption = None,
     top: Annotated[Path, typer.Option(help="Where photographs go.")] = Path("demo"),
-    home: HomeOption = _HOME,
+    home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Plant faults and show how far each of a judge's metrics falls for each of them.
 
@@ -208,9 +219,10 @@ def truth(
     folder = photos or fetch(top / "photographs").folder
     if chosen.load:
         chosen.load()
+    planted = draw_cases(folder, pictures, seed, full_damage, subtasks or ())
     with bar(console) as progress:
         task = progress.add_task("cases", total=None, note="")
-        drops = measure(chosen, draw_cases(folder, pictures, seed), lambda: progress.advance(task))
+        drops = measure(chosen, planted, lambda: progress.advance(task))
     cells = matrix(drops)
     console.print(matrix_table(chosen.name, cells))
     broken = [cell for cell in cells if cell.holds is False]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -31,9 +34,9 @@ from unicedit_assets.bench.folder import (
 )
 from unicedit_assets.bench.generate import Made, generate
 from unicedit_assets.bench.judges import BenchJudge
-from unicedit_assets.bench.run import Outcome, Run
+from unicedit_assets.bench.run import Outcome, Run, RunSettings
 from unicedit_assets.bench.run import Progress as RunProgress
-from unicedit_assets.bench.samples import Sample
+from unicedit_assets.bench.samples import Sample, SampleList
 from unicedit_assets.bench.store import RecordStore
 from unicedit_assets.bench.summary import ALL, TaskLine, task_lines
 from unicedit_assets.domain.roles import Editor
@@ -41,6 +44,7 @@ from unicedit_assets.domain.unicbench import METRICS
 
 _SHORT = ("IF", "NC", "VQ", "RA", "Overall")
 _INTERRUPTED = 130
+_REASON = 160
 
 
 class _Rate(ProgressColumn):
@@ -82,6 +86,22 @@ def judges_of(
         revision = dates.pop(0) if spec in dated and dates else ""
         judges.append(judge_from(spec, choice, model, revision))
     return judges
+
+
+def score_and_show(
+    named: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    choice: JudgeChoice,
+    samples: SampleList,
+    settings: RunSettings,
+    out: Path | None,
+    console: Console,
+) -> None:
+    """Build judges and run, and see ``run_and_show``.
+
+    Args:
+        named: judges, and the models and revisions of those that take one.
+    """
+    run_and_show(Run(samples, judges_of(named[0], choice, *named[1:]), settings), out, console)
 
 
 def run_and_show(run: Run, out: Path | None, console: Console) -> None:
@@ -130,10 +150,25 @@ def show(run: Run, outcome: Outcome, console: Console) -> None:
     for name, tally in outcome.tallies.items():
         said = f"asked {tally.asked} questions = {tally.scored} scored + {tally.unscored} unscored"
         console.print(escape(f"{name}: {said}"), highlight=False)
+        if tally.unscored:
+            why = f"unscored {_commonest(outcome, name)}"
+            console.print(why, soft_wrap=True, markup=False, highlight=False)
     if outcome.kept:
         console.print(f"{outcome.kept} replies were there from before", highlight=False)
     for note in outcome.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _commonest(outcome: Outcome, judge: str) -> str:
+    """Return the reason that most of a judge's unscored questions have in common."""
+    reasons = Counter(
+        str(row["reason"])
+        for row in outcome.rows
+        if row["judge"] == judge and row["status"] == "unscored"
+    )
+    ((reason, number),) = reasons.most_common(1)
+    shown = shorten(" ".join(reason.split()), _REASON, placeholder="...")
+    return f"{number} times for this reason: {shown}"
 
 
 def _table(run: Run, judge: BenchJudge, lines: Sequence[TaskLine]) -> Table:
@@ -144,11 +179,18 @@ def _table(run: Run, judge: BenchJudge, lines: Sequence[TaskLine]) -> Table:
         title += f", {run.settings.variant}"
     if scored < expected:
         title += f" - INCOMPLETE: {scored} of {expected} samples scored ({scored / expected:.1%})"
-    table = Table(title=escape(title), title_justify="left")
-    for name in ("language", "task"):
-        table.add_column(name)
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for name in ("", "task"):
+        table.add_column(name, no_wrap=True)
     for name in (*_SHORT, "scored"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         cells = [_cell(line.means[metric]) for metric in METRICS]
         style = "bold" if line.task == ALL else None
@@ -173,7 +215,7 @@ def generate_and_show(
 
     Raises:
         BenchError: it cannot begin.
-        Exit: interrupted.
+        Exit: interrupted, or not a single picture could be made.
     """
     made = Made()
     try:
@@ -193,3 +235,5 @@ def generate_and_show(
     for place, why in list(made.failures.items())[:5]:
         console.print(f"failed: {place}: {why}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"outputs: {out / name}", soft_wrap=True, markup=False)
+    if made.failures and len(made.failures) == made.done:
+        raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The demo: real photographs through all six stages, with nothing but two commands."""
+"""The demo: real photographs through the whole pipeline, with nothing but two commands."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ from unicedit_assets.domain.taxonomy import TASKS
 from unicedit_assets.domain.unicbench import HIGHEST, METRICS, SHORT
 from unicedit_assets.report import charts
 from unicedit_assets.report.bench_cases import collect_cases
-from unicedit_assets.report.pages import asset, page_environment, policy, write_page
+from unicedit_assets.report.pages import asset, page_environment, policy
 from unicedit_assets.report.text import bounded
+from unicedit_assets.storage.files import write_text
 
 PER_GROUP = 4
 # Room for names such as "Transformation" beside a radar.
@@ -33,7 +34,7 @@ def write_bench_page(
     results: Results, samples: SampleList | None, path: Path, per_group: int = PER_GROUP
 ) -> Path:
     """Write the page about some runs and return its path; equal records give an equal page."""
-    return write_page(render_bench(results, samples, per_group), path)
+    return write_text(path, render_bench(results, samples, per_group))
 
 
 def render_bench(results: Results, samples: SampleList | None, per_group: int) -> str:
@@ -72,7 +73,7 @@ def write_leaderboard(results: Results, path: Path) -> Path:
     page = _render(
         "leaderboard.html.j2",
         title=title_of(lines, languages),
-        boards={lang: ranked(lines, [lang]) for lang in languages},
+        boards={lang: _by_judge(ranked(lines, [lang])) for lang in languages},
         headings=HEADINGS,
         line=lambda result, *group: result.line(Group(*group)),
         metrics=[(metric, SHORT[metric]) for metric in METRICS],
@@ -81,7 +82,15 @@ def write_leaderboard(results: Results, path: Path) -> Path:
         paper_source=SOURCE,
         origin=_origin(results, None),
     )
-    return write_page(page, path)
+    return write_text(path, page)
+
+
+def _by_judge(ranking: Sequence[Result]) -> dict[str, list[Result]]:
+    """Return judge -> its runs, best first: nobody can say which of two judges' rows is better."""
+    boards: dict[str, list[Result]] = {}
+    for each in ranking:
+        boards.setdefault(each.run.judge, []).append(each)
+    return dict(sorted(boards.items()))
 
 
 def _by_overall(rows: Mapping[str, PaperRow]) -> dict[str, PaperRow]:
@@ -189,7 +198,11 @@ def _origin(results: Results, samples: SampleList | None) -> dict[str, str]:
         if "rule" in run:
             told[f"Resize rule of {run.get('model', 'the model')}"] = str(run["rule"])
         for judge in run.get("judges", ()):
-            about = json.dumps(judge.get("identity", {}), sort_keys=True, ensure_ascii=False)
+            known = {
+                **judge.get("identity", {}),
+                "pictures": [judge.get("max_pixels"), judge.get("encoding", "png")],
+            }
+            about = json.dumps(known, sort_keys=True, ensure_ascii=False)
             words = f"{judge.get('model', '')} {judge.get('revision', '')}".strip()
             told[f"Judge {judge.get('name', '')}"] = bounded(f"{words}; {about}", 800)
     if samples:

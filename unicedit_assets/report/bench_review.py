@@ -7,7 +7,8 @@ from pathlib import Path
 
 from unicedit_assets.bench.build import REVIEW, Candidate
 from unicedit_assets.domain import codec
-from unicedit_assets.report.pages import asset, page_environment, policy, write_page
+from unicedit_assets.report.pages import asset, page_environment, policy
+from unicedit_assets.storage.files import write_text
 
 _SIDE = 640
 
@@ -29,4 +30,4 @@ def write_review_page(candidates: Sequence[Candidate], path: Path) -> Path:
         pictures=pictures,
         file_name=REVIEW,
     )
-    return write_page(page, path)
+    return write_text(path, page)

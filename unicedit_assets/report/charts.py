@@ -136,9 +136,19 @@ def radar(
         raise ValueError("a series needs one value, or None, for each axis")
     drawn = [_grid(axes, highest), *(_outline(n, one, highest) for n, one in enumerate(series))]
     spoken = ". ".join([title, *(_spoken(one, axes) for one in series)])
+    # Names of several words reach beyond the frame of single ones.
+    above = _LINE * (len(axes[0].split() or [""]) - 1)
+    below = _LINE * max(len(axis.split() or [""]) - 1 for axis in axes) if len(axes) % 2 == 0 else 0
     return Markup(
-        '<svg class="radar" viewBox="{} 0 {} 276" role="img" aria-label="{}">{}</svg>'
-    ).format(-margin, 380 + 2 * margin, visible(spoken), Markup().join(drawn))
+        '<svg class="radar" viewBox="{:g} {:g} {:g} {:g}" role="img" aria-label="{}">{}</svg>'
+    ).format(
+        -margin,
+        0 - above,
+        380 + 2 * margin,
+        276 + above + below,
+        visible(spoken),
+        Markup().join(drawn),
+    )
 
 
 def _spoken(series: Series, axes: Sequence[str]) -> str:

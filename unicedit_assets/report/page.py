@@ -15,7 +15,8 @@ from unicedit_assets.pipeline.project import Project
 from unicedit_assets.report import benchmark, charts, verifiers
 from unicedit_assets.report.benchmark import LANGUAGE_NAMES, Benchmark
 from unicedit_assets.report.facts import Facts, Step, collect_facts
-from unicedit_assets.report.pages import asset, page_environment, policy, write_page
+from unicedit_assets.report.pages import asset, page_environment, policy
+from unicedit_assets.storage.files import write_text
 
 _BENCHMARK_STAGES = ("unicbench", "unicbench_edits", "unicbench_scores")
 _AXES = tuple(metric for metric in METRICS if metric != "overall")
@@ -26,7 +27,7 @@ def write_report(project: Project, path: Path) -> Path:
 
     The page appears whole or not at all; the same project gives the same bytes.
     """
-    return write_page(render(collect_facts(project), path.absolute().parent), path)
+    return write_text(path, render(collect_facts(project), path.absolute().parent))
 
 
 def render(facts: Facts, folder: Path) -> str:

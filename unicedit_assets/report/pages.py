@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,21 +16,6 @@ from unicedit_assets.report import charts
 from unicedit_assets.report.benchmark import LANGUAGE_NAMES
 from unicedit_assets.report.text import visible
 from unicedit_assets.report.wording import stage_words
-
-
-def write_page(page: str, path: Path) -> Path:
-    """Write a page, whole or not at all, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def page_environment() -> Environment:

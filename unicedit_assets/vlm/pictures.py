@@ -19,9 +19,12 @@ import cv2
 import numpy as np
 
 from unicedit_assets.domain.roles import Pixels
+from unicedit_assets.vlm.encoding import WEBP_QUALITY
 
 # Lossless, since a verifier looks for small differences; fast, since the server throws it away.
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+_WEBP = (cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY)
+_WEBP_SIDE = 16383  # of the format
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB_8_BITS = bytes([8, 2, 0, 0, 0])  # depth, colours, compression, filter, no interlacing
 _PLAIN = (b"IHDR", b"IDAT", b"IEND")
@@ -57,17 +60,36 @@ def picture_hash(pixels: Pixels) -> str:
     return seen.hexdigest()
 
 
-def frozen(pixels: Pixels, png: bytes = b"") -> Pixels:
+def frozen(pixels: Pixels, png: bytes = b"", webp: bytes = b"") -> Pixels:
     """Return a copy that nobody can write to, so that what is made of it can be kept.
 
     Args:
         png: a plain PNG of exactly these pixels, which is then sent as it is.
+        webp: the same as a WebP.
     """
     own = np.array(pixels, np.uint8)
     own.setflags(write=False)
-    if png:
-        _entry(own)[0].set_result(_url(png))
+    if png or webp:
+        _entry(own)[0].set_result(_url(png) if png else _url(webp, "webp"))
     return own
+
+
+def as_webp(pixels: Pixels) -> Pixels:
+    """Return the picture as it is after WebP of high quality, frozen, to be sent as that WebP.
+
+    Whoever reads pixels and whoever is sent the file sees the same.
+
+    Raises:
+        ValueError: it cannot be encoded, such as a side beyond 16383 pixels.
+    """
+    if max(pixels.shape[:2]) > _WEBP_SIDE:
+        raise ValueError(f"no side of a WebP can be longer than {_WEBP_SIDE} pixels")
+    done, data = cv2.imencode(".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _WEBP)
+    if not done:
+        raise ValueError("the picture cannot be encoded as WebP")
+    seen = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    seen = np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGR2RGB), np.uint8)
+    return frozen(seen, webp=data.tobytes())
 
 
 def is_plain_png(data: bytes) -> bool:
@@ -89,7 +111,7 @@ def is_plain_png(data: bytes) -> bool:
 
 
 def data_url(pixels: Pixels) -> str:
-    """Return a picture as a ``data:`` URL of a PNG.
+    """Return a picture as a ``data:`` URL: of the file that it was frozen with, else of a PNG.
 
     Raises:
         ValueError: it cannot be encoded.
@@ -128,5 +150,5 @@ def _encoded(pixels: Pixels) -> str:
     return _url(png.tobytes())
 
 
-def _url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _url(data: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")

@@ -26,6 +26,7 @@ from unicedit_assets.bench.sheet import JUDGED, OVERALL, RecordsError, Run, Shee
 from unicedit_assets.bench.statistics import covered
 from unicedit_assets.domain.taxonomy import TASKS
 from unicedit_assets.domain.unicbench import LANGUAGES
+from unicedit_assets.storage.files import write_text
 
 _SHORT = dict(zip(JUDGED, ("if", "nc", "vq", "ra"), strict=True))
 _UNSAFE = re.compile(r"[^A-Za-z0-9._ +-]+")
@@ -171,11 +172,3 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> Path:
     return write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, "utf-8")
-    return draft.replace(path)
