@@ -19,7 +19,8 @@ Memory of a GPU, bytes (s sequences of T tokens; L layers of width h, feed-forwa
 
 Time: FLOPs / (GPUs x peak x utilisation). A product of a matrix and a token costs 2 FLOPs a weight
 forward, as many again to recompute, to pass gradients on, and, where the matrix learns, for its own
-gradient. Attention is counted; what a GPU waits for is in the utilisation.
+gradient; attention takes four times its way forward. A test holds this to what torch counts. What a
+GPU waits for is in the utilisation.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from random_models import QWEN_VL_3B, QWEN_VL_7B  # noqa: E402
+
 from resources.qwen_verify import preparing  # noqa: E402
 from resources.qwen_verify.config import QwenVerifyConfig  # noqa: E402
 from resources.qwen_verify.model import QwenVerifyForConditionalGeneration  # noqa: E402
@@ -154,6 +156,23 @@ class Plan:
     sharded: bool = False
 
 
+@dataclass(frozen=True)
+class Forward:
+    """FLOPs of one pass forward: products with weights, and attention."""
+
+    weights: float
+    attention: float
+
+    @property
+    def once(self) -> float:
+        return self.weights + self.attention
+
+    def trained(self, learns: bool) -> float:
+        """Return the FLOPs with one more pass to recompute, and the way back."""
+        # Back: gradients passed on, and those of the weights that learn; attention needs both.
+        return (4 if learns else 3) * self.weights + 4 * self.attention
+
+
 class Cost:
     """Memory and time of one plan for one configuration."""
 
@@ -180,9 +199,7 @@ class Cost:
         seen = 2 if half else 4
         inputs = stored(text.num_hidden_layers, tokens, text.hidden_size, stream)
         inputs += stored(vision.depth, patches, vision.hidden_size, seen)
-        layer = tokens * (
-            (18 + stream) * text.hidden_size + 6 * keys + 14 * text.intermediate_size
-        )
+        layer = tokens * ((18 + stream) * text.hidden_size + 6 * keys + 14 * text.intermediate_size)
         vision_layer = patches * (
             (18 + seen) * vision.hidden_size
             + 6 * vision.hidden_size
@@ -209,35 +226,42 @@ class Cost:
 
     def flops(self, preference: bool) -> float:
         """Return the FLOPs of one row."""
-        text, vision, head = self._forward()
-        learns = not self._plan.settings.lora_rank
-        # Forward, once more to recompute, gradients passed on, and the matrix's own.
-        of_text, of_head = (4, 3) if learns else (3, 2)
-        of_vision = 4 if self._plan.settings.train_vision and learns else 3
+        text, vision, head = self._text_forward(), self._vision_forward(), self._head_forward()
+        full = not self._plan.settings.lora_rank
+        seeing = vision.trained(full and self._plan.settings.train_vision)
+        # The head is not computed again.
+        reply = text.trained(full) + (3 if full else 2) * head
         if not preference:
-            return of_text * text + of_head * head + of_vision * vision
-        policy = 2 * (of_text * text + of_head * head) + of_vision * vision
-        return policy + 2 * (text + head) + vision
+            return reply + seeing
+        # Chosen and rejected share their pictures; the reference goes forward alone.
+        return 2 * reply + seeing + 2 * (text.once + head) + vision.once
 
     def seconds(self, rows: float, preference: bool, gpu: Gpu) -> float:
         """Return how long so many rows take."""
         speed = self._plan.gpus * gpu.flops * gpu.utilisation
         return rows * self.flops(preference) / speed
 
-    def _forward(self) -> tuple[float, float, float]:
-        """Return the FLOPs of one sequence through the layers, one pair's pictures, one reply."""
-        tokens, patches = self._lengths.whole, 4 * self._lengths.pictures
-        text, vision = self._text, self._vision
+    def _text_forward(self) -> Forward:
+        """Return one sequence through the language model's layers."""
+        tokens, text = self._lengths.whole, self._text
         weights = matrices(self.model, "language_model.layers")
-        layers = 2 * weights * tokens + text.num_hidden_layers * 2 * tokens**2 * text.hidden_size
+        # Not halved for causality: a mask for padding has all of it computed.
+        attention = text.num_hidden_layers * 4 * tokens**2 * text.hidden_size
+        return Forward(2 * weights * tokens, attention)
+
+    def _vision_forward(self) -> Forward:
+        """Return one pair's pictures through the vision tower."""
+        patches, vision = 4 * self._lengths.pictures, self._vision
         blocks = 2 * matrices(self.model, "visual.blocks", "visual.patch_embed") * patches
         merger = 2 * matrices(self.model, "visual.merger") * patches / 4
         whole = len(vision.fullatt_block_indexes)
         # Each picture for itself: half of the patches see one another.
-        reach = whole * patches / 2 + (vision.depth - whole) * WINDOW
-        attention = 4 * patches * reach * vision.hidden_size
-        head = 2 * text.vocab_size * text.hidden_size * (self._lengths.reply + 1)
-        return layers, blocks + merger + attention, head
+        reach = whole * patches / 2 + (vision.depth - whole) * min(WINDOW, patches / 2)
+        return Forward(blocks + merger, 4 * patches * reach * vision.hidden_size)
+
+    def _head_forward(self) -> float:
+        text = self._text
+        return 2 * text.vocab_size * text.hidden_size * (self._lengths.reply + 1)
 
 
 def stored(layers: int, tokens: int, width: int, element: int) -> int:
@@ -286,7 +310,7 @@ def heading(options: argparse.Namespace) -> Iterator[str]:
         model = model_of(published(name, "add"), TrainingSettings(lora_rank=0))
         whole = sum(p.numel() for p in model.parameters())
         ours = matrices(model, "diff_proj")
-        yield f"{name}: {whole / 1e9:.3f} billion parameters, {ours / 1e6:.1f} million of them c_v's."
+        yield f"{name}: {whole / 1e9:.3f} billion parameters, {ours / 1e6:.1f} million c_v's."
     yield (
         f"Computed, not measured: {options.sft_rows:,} rows of SFT, {options.preference_rows:,} of "
         f"D2PO, one pass; {options.picture_tokens} + {options.question_tokens} + "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import sys
 from pathlib import Path
@@ -12,10 +13,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
 from qwen_verify.conftest import make_tiny  # noqa: E402
 from resources.qwen_verify import preparing, stages  # noqa: E402
-from resources.qwen_verify.trainers import SftTrainer  # noqa: E402
-from unicedit_assets.settings.training import StageOfTraining, TrainingSettings  # noqa: E402
+from resources.qwen_verify.budget import Budget  # noqa: E402
+from resources.qwen_verify.trainers import (  # noqa: E402
+    PreferenceTrainer,
+    SftTrainer,
+    arguments,
+)
+from unicedit_assets.settings.training import (  # noqa: E402
+    PreferenceStage,
+    StageOfTraining,
+    TrainingSettings,
+)
 
 pytestmark = [pytest.mark.neural, pytest.mark.filterwarnings("ignore")]
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "train_cost.py"
@@ -76,27 +88,47 @@ def test_weights_gradients_and_moments_are_those_of_a_trained_model(
     assert held.gradients > 0
 
 
-def test_the_layers_keep_only_their_inputs(
-    train_cost: ModuleType, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("preference", [False, True])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_flops_are_those_that_torch_counts(
+    train_cost: ModuleType, tiny_folder: Path, tmp_path: Path, rank: int, preference: bool
 ) -> None:
-    """Count what autograd saved between the layers, and hold the formula to it."""
-    settings = TrainingSettings(lora_rank=0, precision="float32", max_pixels=3136)
+    settings = TrainingSettings(
+        lora_rank=rank,
+        precision="float32",
+        max_pixels=3136,
+        sft=StageOfTraining(batch=4),
+        preference=PreferenceStage(batch=4),
+    )
     model, collator = preparing.from_folder(str(tiny_folder), settings)
     model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.set_attn_implementation("eager")
     model.train()
-    text, vision = model.config.text_config, model.config.vision_config
-    batch = collator.sft(make_tiny().examples[:4])
-    tokens, patches = batch["input_ids"].numel(), len(batch["pixel_values"])
-    kept: dict[int, int] = {}
-    widths = {text.hidden_size: tokens, vision.hidden_size: patches}
+    examples = make_tiny().examples[:4]
+    stage = settings.preference if preference else settings.sft
+    how: dict[str, Any] = {
+        "model": model,
+        "args": arguments(settings, stage, tmp_path, cpu=True),
+        "train_dataset": examples,
+        "budget": Budget(0),
+        "warmup": 0.0,
+    }
+    if preference:
+        reference = None if rank else copy.deepcopy(model)
+        trainer: Any = PreferenceTrainer(**how, stage=stage, reference=reference)
+    else:
+        trainer = SftTrainer(**how)
+    batch = (collator.preference if preference else collator.sft)(examples)
+    with FlopCounterMode(display=False) as counted:
+        trainer.compute_loss(model, batch).backward()
+    config = getattr(model, "base_model", model).config
+    cost = train_cost.Cost(config, train_cost.Plan(settings), lengths_of(train_cost, batch))
+    assert 4 * cost.flops(preference) == pytest.approx(counted.get_total_flops(), rel=0.06)
 
-    def keep(tensor: Any) -> Any:
-        if tensor.dim() > 1 and widths.get(tensor.shape[-1]) == tensor.shape[:-1].numel():
-            kept[tensor.untyped_storage().data_ptr()] = size([tensor])
-        return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(**{k: v for k, v in batch.items() if k != "labels"}, use_cache=False)
-    computed = train_cost.stored(text.num_hidden_layers, tokens, text.hidden_size, 4)
-    computed += train_cost.stored(vision.depth, patches, vision.hidden_size, 4)
-    print(sum(kept.values()), computed, text.hidden_size, vision.hidden_size, tokens, patches, len(kept))
+def lengths_of(train_cost: ModuleType, batch: dict[str, Any]) -> Any:
+    """Return the lengths of a batch's rows, padding included."""
+    whole = batch["labels"].shape[1]
+    pictures = int(batch["mm_token_type_ids"][0].sum())
+    reply = whole - int((batch["labels"] != -100).int().argmax(-1).min())
+    return train_cost.Lengths(pictures, whole - pictures - reply, reply)
