@@ -11,7 +11,7 @@ SEED ?= 1
 EDITS ?= 2000
 N ?= 20
 
-.PHONY: help demo ui test test-slow test-neural test-vllm check format truth torture bench bench-edit bench-judge clean
+.PHONY: help demo ui test test-slow test-neural test-vllm train-verify check format truth torture bench bench-edit bench-judge clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
@@ -67,10 +67,13 @@ $(VLLM_VENV)/.installed: pyproject.toml
 test-vllm: $(VLLM_VENV)/.installed  ## The real vLLM with a tiny model (own environment; minutes)
 	@PYTHONPATH=$(CURDIR)/tests/neural $(VLLM_VENV)/bin/python -m pytest -m vllm --timeout 900 -p no:cacheprovider \
 		tests/vlm/test_vllm_server.py tests/vlm/test_vllm_engine.py \
-		tests/bench/test_vllm_bench.py
+		tests/bench/test_vllm_bench.py tests/qwen_verify/test_serving.py
 
 test-neural: $(NEURAL)/.installed  ## The tests of models: tiny weights of the true architectures, on CPU
 	@$(NEURAL_ENV) $(NEURAL)/bin/python -m pytest -m neural --timeout 600
+
+train-verify: $(NEURAL)/.installed  ## The small Qwen-Verify from scratch on this CPU, measured (about an hour; ABLATION=1: its rivals too)
+	@PYTHONPATH=tests/neural HF_HUB_OFFLINE=1 $(NEURAL)/bin/unicedit verify demo $(if $(ABLATION),--ablation)
 
 check: $(VENV)/.tested  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -93,5 +96,5 @@ bench-edit: $(NEURAL)/.installed  ## How busy the edits stage keeps a model, aga
 bench-judge: $(VENV)/.tested  ## Judging against a serial loop on the same server (bar: 8 times faster)
 	@$(BIN)/python benchmarks/bench_judge.py
 
-clean:  ## Remove the demo and the virtual environment
-	rm -rf demo $(VENV) $(NEURAL) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## Remove the demos and the virtual environments
+	rm -rf demo verifier $(VENV) $(NEURAL) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,6 @@
-"""Make the README's pictures from a finished demo: ``python docs/pictures.py demo/current``.
+"""Make the documentation's pictures from a finished demo: ``python docs/pictures.py demo/current``.
 
+``synthetic.jpg``: synthetic pairs of every kind, as ``unicedit synthetic sheet`` shows them.
 ``pairs.jpg``: one accepted pair for some subtasks. ``assets.png``: the asset graph in the Dagster
 UI, taken by headless Chromium from a running ``make ui`` (skipped when nothing answers there).
 """
@@ -20,6 +21,9 @@ from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.stage import Ref
+from unicedit_assets.synthetic.generator import PairSpec, make_pair
+from unicedit_assets.synthetic.pair import Kind
+from unicedit_assets.synthetic.sheet import contact_sheet
 
 SHOWN = (
     "Color Alteration",
@@ -30,6 +34,17 @@ SHOWN = (
     "Implicit Change Edits",
     "Tone Transformation",
     "Counting Change",
+)
+SYNTHETIC = (
+    ("Subject Addition", "normal", 3),
+    ("Text Modification", "hallucination", 5),
+    ("Material Modification", "misaligned", 9),
+    ("Background Change", "normal", 4),
+    ("Color Alteration", "collateral", 2),
+    ("Portrait Editing", "shifted", 3),
+    ("Counting Change", "no_edit", 6),
+    ("Style Transfer", "degraded", 8),
+    ("Spatial Reasoning Edits", "hallucination", 1),
 )
 WIDTH, HEIGHT, TEXT, GAP = 380, 253, 26, 6
 UI = "http://127.0.0.1:3000"
@@ -60,6 +75,12 @@ def pairs(project: Project, path: Path) -> None:
         sheet.paste(after, (x + WIDTH + GAP // 2, y))
         draw.text((x + 4, y + HEIGHT + 3), text[:100], fill="black", font=font)
     sheet.save(path, quality=85, optimize=True)
+
+
+def synthetic(path: Path) -> None:
+    """Draw a synthetic pair of each kind with its texts, and two more."""
+    made = [make_pair(seed, PairSpec(subtask, Kind(kind))) for subtask, kind, seed in SYNTHETIC]
+    Image.fromarray(contact_sheet(made)).save(path, quality=66, optimize=True)
 
 
 def _small(data: bytes) -> Image.Image:
@@ -95,10 +116,11 @@ def assets(path: Path) -> None:
 
 
 def main() -> None:
-    """Make both pictures beside this file."""
+    """Make all pictures beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("home", type=Path)
     here = Path(__file__).parent
+    synthetic(here / "synthetic.jpg")
     pairs(open_project(parser.parse_args().home.resolve()), here / "pairs.jpg")
     assets(here / "assets.png")
 

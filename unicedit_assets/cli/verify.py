@@ -134,7 +134,7 @@ def train(
 
     Makes what is missing first: the training sets, then the supervised version (VERSION-sft), then
     the preference stage. A call that was cut off goes on at its last checkpoint: type it again.
-    Settings come from `\\[training]` of unicedit.toml; options override them for this version.
+    Settings come from the table `training` of unicedit.toml; options override them for this one.
     """
     from unicedit_assets.cli.home import enter, instance
     from unicedit_assets.cli.training import Options, train_version
