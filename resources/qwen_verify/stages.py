@@ -9,6 +9,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from resources.qwen_verify.budget import last_checkpoint
 from resources.qwen_verify.collating import Collator
 from resources.qwen_verify.sizes import save_model
 from resources.qwen_verify.trainers import (
@@ -16,7 +17,6 @@ from resources.qwen_verify.trainers import (
     SftTrainer,
     arguments,
     callbacks,
-    last_checkpoint,
 )
 from unicedit_assets.qwen_verify.question import Example, misjudged, opened
 from unicedit_assets.settings.training import TrainingSettings

@@ -14,9 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
-from resources.qwen_verify.budget import Budget, Curve
+from resources.qwen_verify.budget import Budget, Curve, last_checkpoint
 from resources.qwen_verify.losses import IGNORED, d2po_loss, mean_token_loss, reply_logprobs
 from resources.qwen_verify.model import without_context
 from unicedit_assets.settings.training import PreferenceStage, StageOfTraining, TrainingSettings
@@ -161,9 +160,3 @@ def callbacks(out: Path, name: str, stage: StageOfTraining) -> tuple[Budget, lis
     if found:
         budget.resume(found)
     return budget, [budget, Curve(out.parent / "curve.csv", name, budget)]
-
-
-def last_checkpoint(out: Path) -> Path | None:
-    """Return the checkpoint to go on from, or None."""
-    found = get_last_checkpoint(str(out)) if out.exists() else None
-    return Path(found) if found else None
