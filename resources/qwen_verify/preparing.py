@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -47,13 +46,17 @@ def from_folder(folder: str, settings: TrainingSettings) -> tuple[Any, Collator]
     half = settings.lora_rank and settings.precision == "bfloat16" and not small
     model = from_qwen(folder, settings.difference, dtype=torch.bfloat16 if half else torch.float32)
     processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-    layout = model.config.layout
     if not small:
-        layout = replace(layout, max_pixels=settings.max_pixels)
+        # Travels in config.json: who serves it shows it pictures of the size it learnt from.
+        model.config.panel_max_pixels = settings.max_pixels
         # The whole stack must come through unresized, here and where it is served.
-        size = {"shortest_edge": 28 * 28, "longest_edge": layout.panels * settings.max_pixels}
+        size = {
+            "shortest_edge": 28 * 28,
+            "longest_edge": model.config.layout.panels * settings.max_pixels,
+        }
         processor.image_processor.size = size
-    return _adapted(model, settings), Collator(processor, layout)
+    collator = Collator(processor, model.config.layout)
+    return _adapted(model, settings), collator
 
 
 def _adapted(model: Any, settings: TrainingSettings) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from qwen_verify.conftest import Tiny, make_tiny  # noqa: E402
 from resources.qwen_verify import multi_gpu, stages  # noqa: E402
 from resources.qwen_verify.model import from_qwen  # noqa: E402
 from resources.qwen_verify.trainers import PreferenceTrainer, arguments, callbacks  # noqa: E402
+from resources.verifiers import panels_of  # noqa: E402
 from unicedit_assets.settings.training import (  # noqa: E402
     PreferenceStage,
     StageOfTraining,
@@ -223,6 +225,8 @@ def test_lora_trains_a_pretrained_qwen_and_its_reference_is_the_model_without_ad
     assert not torch.equal(base[name], sft[name])
     assert not torch.equal(sft[name], trained[name])
     assert sft["model.diff_proj.weight"].any()
+    config = json.loads((final / "config.json").read_text())
+    assert panels_of(config)["panel_max_pixels"] == 3136
     assert not any("lora" in name for name in trained)
     stamp = (final / "model.safetensors").stat().st_mtime_ns
     assert multi_gpu.train(*how) == final
