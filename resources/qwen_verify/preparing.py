@@ -74,7 +74,21 @@ def _adapted(model: Any, settings: TrainingSettings) -> Any:
         target_modules=targets,
         modules_to_save=None if settings.difference == NONE else ["diff_proj"],
     )
-    return get_peft_model(model, chosen)
+    adapted = get_peft_model(model, chosen)
+    # All of c_v's layer learns, so it needs what the optimizer keeps of adapters anyway: in
+    # bfloat16 a step of 1e-6 would round to nothing.
+    for name, weight in adapted.named_parameters():
+        if "diff_proj.modules_to_save" in name:
+            weight.data = weight.data.float()
+    return adapted
+
+
+def merged(model: Any) -> Any:
+    """Return a model whose adapters are in its weights, all of the type that it was loaded in."""
+    whole = model.merge_and_unload()
+    if whole.config.difference != NONE:
+        whole.model.diff_proj.to(whole.lm_head.weight.dtype)
+    return whole
 
 
 def fast(model: Any, collator: Collator, cpu: bool) -> Any:

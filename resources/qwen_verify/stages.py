@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from resources.qwen_verify.budget import last_checkpoint
 from resources.qwen_verify.collating import Collator
+from resources.qwen_verify.preparing import merged
 from resources.qwen_verify.sizes import save_model
 from resources.qwen_verify.trainers import (
     PreferenceTrainer,
@@ -105,7 +106,7 @@ def _run(trainer: Any, collator: Collator, out: Path) -> Path:
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
         if hasattr(model, "merge_and_unload"):
-            model, state = model.merge_and_unload(), None
+            model, state = merged(model), None
         save_model(model, collator.processor, out / "model", state)
     trainer.accelerator.wait_for_everyone()
     return out / "model"
