@@ -102,6 +102,7 @@ def _run(trainer: Any, collator: Collator, out: Path) -> Path:
         )
     found = last_checkpoint(out)
     trainer.train(resume_from_checkpoint=str(found) if found else None)
+    trainer.require_finite()
     state = trainer.accelerator.get_state_dict(trainer.model)  # gathered, where it is sharded
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
