@@ -129,7 +129,9 @@ def panels_of(config: Mapping[str, Any]) -> dict[str, int]:
     if config.get("model_type") != "qwen_verify":
         return {}
     panels = 3 if config.get("difference") == "tokens" else 2
-    return {"panels": panels, "panel_side": int(config.get("panel", 0))}
+    shown = {"panels": panels, "panel_side": int(config.get("panel", 0))}
+    most = int(config.get("panel_max_pixels", 0))
+    return {**shown, "panel_max_pixels": most} if most else shown
 
 
 def registered_verifiers(

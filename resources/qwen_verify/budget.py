@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -14,13 +15,16 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
+from resources.qwen_verify.durable import make_durable
+
 _EVERY = 30.0  # seconds between lines where there is no terminal
 
 
 class Budget(TrainerCallback):
     """Ends a stage after its minutes; knows the share that is done, which the rate follows.
 
-    The seconds travel in each checkpoint, so a stage that was cut off has what it had left.
+    The seconds travel in each checkpoint, so a stage that was cut off has what it had left. They
+    are written last: a checkpoint that has them is whole.
     """
 
     FILE = "budget.json"
@@ -62,8 +66,23 @@ class Budget(TrainerCallback):
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / self.FILE).write_text(json.dumps({"seconds": self.elapsed}))
+        make_durable(folder)
+        part = folder / f"{self.FILE}.part"
+        part.write_text(json.dumps({"seconds": self.elapsed}))
+        part.replace(folder / self.FILE)
+
+
+def last_checkpoint(out: Path) -> Path | None:
+    """Return the newest whole checkpoint, or None; later ones, cut off while saved, are removed."""
+    found = [path for path in out.glob("checkpoint-*") if path.name.split("-")[1].isdigit()]
+    for path in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
+        if (path / Budget.FILE).is_file():
+            return path
+        shutil.rmtree(path, ignore_errors=True)
+    return None
 
 
 class Curve(TrainerCallback):

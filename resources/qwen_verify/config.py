@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from transformers import AutoConfig
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLConfig
 
@@ -20,12 +22,14 @@ class QwenVerifyConfig(Qwen2_5_VLConfig):
         difference: how c_v enters: ``none``; ``add``, to the edited panel's tokens; ``tokens``, as
             tokens of its own in the place of a third panel.
         panel: side of the square panels that the model was trained on, pixels; 0: any size.
+        panel_max_pixels: most pixels of a panel of any size that it was trained on; 0: not known.
     """
 
     model_type = MODEL_TYPE
 
     difference: str = ADD
     panel: int = 0
+    panel_max_pixels: int = 0
 
     def __post_init__(self, **kwargs: object) -> None:
         super().__post_init__(**kwargs)
@@ -37,7 +41,10 @@ class QwenVerifyConfig(Qwen2_5_VLConfig):
     @property
     def layout(self) -> Layout:
         """How the one tall picture is made."""
-        return Layout(panels=PANELS[self.difference], side=self.panel)
+        layout = Layout(panels=PANELS[self.difference], side=self.panel)
+        if not self.panel_max_pixels:
+            return layout
+        return replace(layout, max_pixels=self.panel_max_pixels)
 
 
 def register_config() -> None:

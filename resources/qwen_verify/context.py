@@ -25,6 +25,10 @@ class DifferenceProjection(nn.Linear):
     def __init__(self, hidden: int) -> None:
         super().__init__(hidden, hidden, bias=False)
 
+    def forward(self, difference: Tensor) -> Tensor:
+        """Return c_v in the latents' type; beside adapters the weights are of a finer one."""
+        return super().forward(difference.to(self.weight.dtype)).to(difference.dtype)
+
 
 def panel_grids(grids: Sequence[Grid], difference: str, merge: int) -> list[list[int]]:
     """Return the grids of the panels that are looked at: source and edit of each picture.

@@ -72,7 +72,8 @@ class QwenVerifyTrainer:
         job.work.mkdir(parents=True, exist_ok=True)
         name = job.method.value
         folder = job.work / name / "model"
-        if not (folder / "config.json").exists():
+        # It gets its name when all of it is written.
+        if not folder.is_dir():
             folder = _stage(job, settings)
         return Trained(folder, _curve(job.work / "curve.csv", name))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -47,13 +46,17 @@ def from_folder(folder: str, settings: TrainingSettings) -> tuple[Any, Collator]
     half = settings.lora_rank and settings.precision == "bfloat16" and not small
     model = from_qwen(folder, settings.difference, dtype=torch.bfloat16 if half else torch.float32)
     processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-    layout = model.config.layout
     if not small:
-        layout = replace(layout, max_pixels=settings.max_pixels)
+        # Travels in config.json: who serves it shows it pictures of the size it learnt from.
+        model.config.panel_max_pixels = settings.max_pixels
         # The whole stack must come through unresized, here and where it is served.
-        size = {"shortest_edge": 28 * 28, "longest_edge": layout.panels * settings.max_pixels}
+        size = {
+            "shortest_edge": 28 * 28,
+            "longest_edge": model.config.layout.panels * settings.max_pixels,
+        }
         processor.image_processor.size = size
-    return _adapted(model, settings), Collator(processor, layout)
+    collator = Collator(processor, model.config.layout)
+    return _adapted(model, settings), collator
 
 
 def _adapted(model: Any, settings: TrainingSettings) -> Any:
@@ -71,7 +74,21 @@ def _adapted(model: Any, settings: TrainingSettings) -> Any:
         target_modules=targets,
         modules_to_save=None if settings.difference == NONE else ["diff_proj"],
     )
-    return get_peft_model(model, chosen)
+    adapted = get_peft_model(model, chosen)
+    # All of c_v's layer learns, so it needs what the optimizer keeps of adapters anyway: in
+    # bfloat16 a step of 1e-6 would round to nothing.
+    for name, weight in adapted.named_parameters():
+        if "diff_proj.modules_to_save" in name:
+            weight.data = weight.data.float()
+    return adapted
+
+
+def merged(model: Any) -> Any:
+    """Return a model whose adapters are in its weights, all of the type that it was loaded in."""
+    whole = model.merge_and_unload()
+    if whole.config.difference != NONE:
+        whole.model.diff_proj.to(whole.lm_head.weight.dtype)
+    return whole
 
 
 def fast(model: Any, collator: Collator, cpu: bool) -> Any:

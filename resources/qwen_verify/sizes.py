@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from resources.qwen_verify.config import ADD, QwenVerifyConfig
+from resources.qwen_verify.durable import make_durable
 from resources.qwen_verify.tokenizer import LONGEST, TEMPLATE
 from unicedit_assets.vlm.stacking import CELL
 
@@ -101,11 +103,17 @@ def processor_for(tokenizer: Any, size: Size = SMALL) -> Any:
 def save_model(model: Any, processor: Any, folder: Path, state: Any = None) -> Path:
     """Save a model as a folder that transformers and vLLM load: safetensors, no pickles.
 
-    The weights come last: a folder that has them is whole.
+    It is written beside its place and then renamed: a folder that is there is whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    processor.save_pretrained(folder)
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    processor.save_pretrained(part)
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
-    model.save_pretrained(folder, state_dict=state)
+    model.save_pretrained(part, state_dict=state)
+    make_durable(part)
+    if folder.exists():
+        shutil.rmtree(folder)
+    part.rename(folder)
     return folder

@@ -9,14 +9,15 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from resources.qwen_verify.budget import last_checkpoint
 from resources.qwen_verify.collating import Collator
+from resources.qwen_verify.preparing import merged
 from resources.qwen_verify.sizes import save_model
 from resources.qwen_verify.trainers import (
     PreferenceTrainer,
     SftTrainer,
     arguments,
     callbacks,
-    last_checkpoint,
 )
 from unicedit_assets.qwen_verify.question import Example, misjudged, opened
 from unicedit_assets.settings.training import TrainingSettings
@@ -101,11 +102,12 @@ def _run(trainer: Any, collator: Collator, out: Path) -> Path:
         )
     found = last_checkpoint(out)
     trainer.train(resume_from_checkpoint=str(found) if found else None)
+    trainer.require_finite()
     state = trainer.accelerator.get_state_dict(trainer.model)  # gathered, where it is sharded
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
         if hasattr(model, "merge_and_unload"):
-            model, state = model.merge_and_unload(), None
+            model, state = merged(model), None
         save_model(model, collator.processor, out / "model", state)
     trainer.accelerator.wait_for_everyone()
     return out / "model"

@@ -14,16 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
-from resources.qwen_verify.budget import Budget, Curve
+from resources.qwen_verify.budget import Budget, Curve, last_checkpoint
 from resources.qwen_verify.losses import IGNORED, d2po_loss, mean_token_loss, reply_logprobs
 from resources.qwen_verify.model import without_context
+from unicedit_assets.qwen_verify.training import TrainingError
 from unicedit_assets.settings.training import PreferenceStage, StageOfTraining, TrainingSettings
 
 
 class _Staged(Trainer):
-    """A Trainer whose rate follows a ``Budget`` and whose extra figures reach the curve."""
+    """A Trainer whose rate follows a ``Budget`` and whose extra figures reach the curve.
+
+    Attributes:
+        table: of the settings that the stage follows.
+    """
+
+    table = ""
 
     def __init__(self, *args: Any, budget: Budget, warmup: float, **how: Any) -> None:
         super().__init__(*args, **how)
@@ -36,6 +42,33 @@ class _Staged(Trainer):
                 optimizer or self.optimizer, lambda _: self._budget.rate(self._warmup)
             )
         return self.lr_scheduler
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **how: Any) -> Tensor:
+        """Return the loss of a batch.
+
+        Raises:
+            TrainingError: it is not finite; going on would only make more of it.
+        """
+        loss: Tensor = super().training_step(model, inputs, *more, **how)
+        if not torch.isfinite(loss).all():
+            raise self._diverged("loss is", self.state.global_step + 1)
+        return loss
+
+    def require_finite(self) -> None:
+        """Look at the trained weights: no loss follows the last step.
+
+        Raises:
+            TrainingError: one of them is not finite.
+        """
+        learnt = (weight for weight in self.model.parameters() if weight.requires_grad)
+        if not all(bool(torch.isfinite(weight).all()) for weight in learnt):
+            raise self._diverged("weights are", self.state.global_step)
+
+    def _diverged(self, what: str, step: int) -> TrainingError:
+        return TrainingError(
+            f"the {what} not finite at step {step}: lower {self.table}.learning_rate, raise "
+            f"{self.table}.warmup, or take precision float32"
+        )
 
     def note(self, name: str, value: Tensor) -> None:
         """Remember a figure of this step for the next line of the curve."""
@@ -61,6 +94,8 @@ class _Staged(Trainer):
 class SftTrainer(_Staged):
     """Stage 1: cross entropy on the true reply; some steps without the difference context."""
 
+    table = "sft"
+
     def __init__(self, *args: Any, context_dropout: float = 0.0, **how: Any) -> None:
         super().__init__(*args, **how)
         self._dropout = context_dropout
@@ -81,6 +116,8 @@ class PreferenceTrainer(_Staged):
     Args:
         reference: the frozen SFT model; None with LoRA, where it is the model without its adapter.
     """
+
+    table = "preference"
 
     def __init__(
         self, *args: Any, stage: PreferenceStage, reference: Any = None, **how: Any
@@ -161,9 +198,3 @@ def callbacks(out: Path, name: str, stage: StageOfTraining) -> tuple[Budget, lis
     if found:
         budget.resume(found)
     return budget, [budget, Curve(out.parent / "curve.csv", name, budget)]
-
-
-def last_checkpoint(out: Path) -> Path | None:
-    """Return the checkpoint to go on from, or None."""
-    found = get_last_checkpoint(str(out)) if out.exists() else None
-    return Path(found) if found else None

@@ -35,7 +35,7 @@ class BuiltVlm(FrontedVlm):
         gpu: GpuSettings,
         replies: ReplyFolder | None,
     ) -> None:
-        super().__init__(name, _backend(settings, gpu), settings.max_pixels, replies)
+        super().__init__(name, _backend(settings, gpu), settings.sent_pixels, replies)
         self._described = (name, settings.model_dump_json(), gpu.model_dump_json())
 
     def __reduce__(self) -> tuple[Callable[..., Vlm], tuple[str, str, str]]:

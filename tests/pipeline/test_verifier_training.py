@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, curves_of
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, curves_of, effective
 from unicedit_assets.qwen_verify.question import Example
 from unicedit_assets.qwen_verify.training import (
     CurvePoint,
@@ -28,6 +29,7 @@ from unicedit_assets.qwen_verify.training import (
     TrainingJob,
 )
 from unicedit_assets.qwen_verify.versions import VersionError, Versions
+from unicedit_assets.settings.training import TrainingSettings
 
 
 class ScriptedTrainer:
@@ -198,12 +200,26 @@ def test_runtime_settings_and_the_other_stage_change_no_fingerprint(project: Pro
         (replace(TINY, changed={"sft.speed": 2}), "no training setting 'sft.speed'"),
         (replace(TINY, changed={"lora_rank": -1}), "training.lora_rank: Input should be"),
         (replace(TINY, base="nowhere"), "nowhere holds no weights"),
+        (replace(TINY, changed={"seed.x": 1}), "no training setting 'seed.x'"),
+        (replace(TINY, changed={"sft.batch.x": 1}), "no training setting 'sft.batch.x'"),
+        (replace(TINY, changed={"sft.batch.x.y": 1}), "no training setting 'sft.batch.x.y'"),
+        (replace(TINY, changed={"sft": {"batch": 9}}), "'sft' is a table .* sft.learning_rate"),
+        (replace(TINY, changed={"seed": {"x": 1}}), "training.seed: Input should be"),
     ],
 )
 def test_what_cannot_be_trained_is_told(project: Project, declared: Declared, told: str) -> None:
     project.registry.declare_training(declared)
     with pytest.raises(TrainingError, match=told):
         project.run(Ref(SUPERVISED, "tiny-1"))
+
+
+@pytest.mark.parametrize("name", ["epochs", "minutes", "learning_rate", "warmup", "beta"])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_every_training_setting_is_a_finite_number(name: str, value: float) -> None:
+    for stage in ("preference",) if name == "beta" else ("sft", "preference"):
+        declared = replace(TINY, changed={f"{stage}.{name}": value})
+        with pytest.raises(TrainingError, match=f"training.{stage}.{name}: Input should be"):
+            effective(TrainingSettings(), declared)
 
 
 @pytest.mark.parametrize("name", ["../x", "Tiny", "a/b", "", "x" * 60])

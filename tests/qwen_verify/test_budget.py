@@ -34,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def state(step: int, most: int = 100) -> Any:
-    return SimpleNamespace(global_step=step, max_steps=most)
+    return SimpleNamespace(global_step=step, max_steps=most, is_world_process_zero=True)
 
 
 def control() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -36,4 +37,14 @@ def test_a_panel_for_each_curve_even_of_one_point_or_one_value() -> None:
     assert curves_png({"flat": [(0, 1.0), (9, 1.0)]})
     with pytest.raises(ValueError, match="no curve has a point"):
         curves_png({"empty": []})
+    with pytest.raises(ValueError, match="no curve has a point"):
+        curves_png({"lost": [(1.0, math.nan), (2.0, math.inf)]})
     assert data_uri(one).startswith("data:image/png;base64,iVBOR")
+
+
+def test_odd_numbers_are_left_out_and_huge_ones_drawn() -> None:
+    plain = curves_png({"loss": [(0, 3.0), (1, 2.0)]})
+    odd = [(0, 3.0), (0.5, math.nan), (1, 2.0), (2, math.inf), (math.nan, 1.0), (3, -math.inf)]
+    assert curves_png({"loss": odd}) == plain
+    for value in (1.7e308, -1.7e308, 5e-324, 1e20):
+        assert curves_png({"loss": [(0, -value), (1, value)], "flat": [(0, value), (1, value)]})

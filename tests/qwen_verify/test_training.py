@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from safetensors.torch import load_file  # noqa: E402
 
 from qwen_verify.conftest import Tiny, make_tiny  # noqa: E402
 from resources.qwen_verify import multi_gpu, stages  # noqa: E402
+from resources.qwen_verify.budget import Budget  # noqa: E402
 from resources.qwen_verify.model import from_qwen  # noqa: E402
 from resources.qwen_verify.trainers import PreferenceTrainer, arguments, callbacks  # noqa: E402
+from resources.verifiers import panels_of  # noqa: E402
+from unicedit_assets.qwen_verify.training import TrainingError  # noqa: E402
 from unicedit_assets.settings.training import (  # noqa: E402
     PreferenceStage,
     StageOfTraining,
@@ -118,6 +122,34 @@ def test_two_stages_learn_and_leave_weights_a_curve_and_no_pickle_in_the_model(
     assert losses == sorted(losses, reverse=True)
     assert rows[-1]["stage"] == "d2po" or len(losses) == len(rows)
     assert {path.suffix for path in folder.iterdir()} <= {".safetensors", ".json", ".jinja"}
+
+
+def test_a_loss_that_is_not_finite_ends_a_stage_at_once(tiny: Tiny, tmp_path: Path) -> None:
+    with torch.no_grad():
+        tiny.model.model.diff_proj.weight[0, 0] = torch.nan
+    for stage, name in ((stages.sft, "sft"), (stages.preference, "preference")):
+        out = tmp_path / name
+        told = f"the loss is not finite at step 1: lower {name}.learning_rate"
+        with pytest.raises(TrainingError, match=told):
+            stage(tiny.model, tiny.collator, tiny.examples, settings(), out, True)
+        assert not (out / "model").exists()
+        assert not list(out.glob("checkpoint-*"))
+
+
+def test_weights_that_the_last_step_broke_are_not_saved(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, model: Any, **__: Any) -> None:
+        with torch.no_grad():
+            model.lm_head.weight[0, 0] = torch.inf
+
+    monkeypatch.setattr(Budget, "on_step_end", broken)
+    last = StageOfTraining(batch=8, accumulate=3, epochs=1.0)  # one step
+    with pytest.raises(TrainingError, match="the weights are not finite at step 1: lower sft"):
+        stages.sft(
+            tiny.model, tiny.collator, tiny.examples, settings(sft=last), tmp_path / "sft", True
+        )
+    assert not (tmp_path / "sft" / "model").exists()
 
 
 def test_a_stage_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
@@ -223,6 +255,8 @@ def test_lora_trains_a_pretrained_qwen_and_its_reference_is_the_model_without_ad
     assert not torch.equal(base[name], sft[name])
     assert not torch.equal(sft[name], trained[name])
     assert sft["model.diff_proj.weight"].any()
+    config = json.loads((final / "config.json").read_text())
+    assert panels_of(config)["panel_max_pixels"] == 3136
     assert not any("lora" in name for name in trained)
     stamp = (final / "model.safetensors").stat().st_mtime_ns
     assert multi_gpu.train(*how) == final

@@ -14,6 +14,7 @@ from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.qwen_verify.versions import VersionError, Versions
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.storage.blobs import open_store
+from unicedit_assets.vlm.stacking import Layout
 
 SERVER = """
 [vlms.box]
@@ -101,6 +102,24 @@ def test_how_a_model_is_shown_its_pictures_follows_from_its_configuration() -> N
         "panel_side": 56,
     }
     assert panels_of({"model_type": "qwen2_5_vl"}) == {}
+    large = panels_of({**known, "difference": "add", "panel": 0, "panel_max_pixels": 602_112})
+    assert large == {"panels": 2, "panel_side": 0, "panel_max_pixels": 602_112}
+
+
+def test_a_version_is_served_at_the_resolution_it_was_trained_at(home: Path) -> None:
+    folder = home / "large"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"w")
+    config = {"model_type": "qwen_verify", "difference": "add", "panel_max_pixels": 900_000}
+    (folder / "config.json").write_text(json.dumps(config))
+    Versions(open_store(str(home / "lake"))).add("large-1", folder, "d2po", {})
+    for text in ("", SERVER):  # by transformers, and by a server
+        configure(home, text)
+        found = open_project(home).backends.verifiers["large-1"]
+        assert isinstance(found, RegisteredVerifier)
+        built = found._build()
+        assert built._options.layout == Layout(2, 0, 900_000)
+        assert built._vlm._max_pixels >= 1_800_000  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["ssim", "pixels", "evidence-1"])

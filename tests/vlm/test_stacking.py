@@ -56,6 +56,16 @@ def test_the_settings_say_how_a_trained_model_is_asked() -> None:
     assert "panels" not in plain.identity_fields()
     assert trained.layout == Layout(2, 140, 550_000)
     assert trained.identity_fields()["panel_side"] == 140
+    assert "panel_max_pixels" not in trained.identity_fields()
+
+
+def test_a_panel_is_shown_as_large_as_it_was_trained() -> None:
+    trained = HttpVlm(model="m", base_url="http://h/v1", panels=2, panel_max_pixels=602_112)
+    assert trained.layout == Layout(2, 0, 602_112)
+    assert trained.identity_fields()["panel_max_pixels"] == 602_112
+    # More than max_pixels: else the stack would be shrunk again on its way out.
+    assert trained.sent_pixels == 2 * 602_112 > trained.max_pixels
+    assert HttpVlm(model="m", base_url="http://h/v1").sent_pixels == 1_100_000
 
 
 def test_a_trained_verifier_is_shown_one_picture_and_the_texts_alone() -> None:

@@ -170,7 +170,10 @@ def _training_set(project: Project, manifest: Manifest) -> str:
 
 def _curves(project: Project, manifest: Manifest) -> str:
     curves = curves_of(project.ledger.read(manifest, ROWS).to_pylist())
-    return f"![training curves]({data_uri(curves_png(curves))})"
+    try:
+        return f"![training curves]({data_uri(curves_png(curves))})"
+    except ValueError:
+        return "nothing was logged that can be drawn"
 
 
 def _evaluation(project: Project, manifest: Manifest) -> str:

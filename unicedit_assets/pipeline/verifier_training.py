@@ -135,19 +135,29 @@ def effective(settings: TrainingSettings, declared: Declared) -> TrainingSetting
     """
     values = settings.model_dump(mode="json")
     for name, value in declared.changed.items():
-        *tables, last = name.split(".")
-        at = values
-        for table in tables:
-            at = at.get(table, {})
-        if last not in at:
-            raise TrainingError(f"there is no training setting {name!r}")
-        at[last] = value
+        _set(values, name, value)
     try:
         return TrainingSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"training.{where}: {first['msg']}") from error
+
+
+def _set(values: dict[str, Any], name: str, value: Json) -> None:
+    *tables, last = name.split(".")
+    at: Any = values
+    for table in tables:
+        at = at.get(table) if isinstance(at, dict) else None
+    if not isinstance(at, dict) or last not in at:
+        raise TrainingError(f"there is no training setting {name!r}")
+    if isinstance(at[last], dict):
+        # Setting it as a whole would put the fields that are not named back to their defaults.
+        one = next(iter(at[last]))
+        raise TrainingError(
+            f"{name!r} is a table of settings: set them one by one, as {name}.{one}"
+        )
+    at[last] = value
 
 
 def examples_of(project: Project, name: str, wanted: Split) -> PackedExamples:

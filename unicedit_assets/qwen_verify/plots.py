@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from unicedit_assets.truth.outcomes import Calibration
 
 _SIDE, _MARGIN, _FONT = 260, 44, 13
 _PAPER, _INK, _GRID, _LINE, _FILL = "#ffffff", "#333333", "#d8d8d8", "#0b6e99", "#9cc9dd"
+_HUGE = 1e100
 
 Curve = Sequence[tuple[float, float]]
 
@@ -80,10 +82,12 @@ def reliability_png(title: str, found: Calibration) -> bytes:
 def curves_png(curves: Mapping[str, Curve]) -> bytes:
     """Return training curves side by side, one panel each: steps across, the value up.
 
+    Points that are no numbers are left out.
+
     Raises:
         ValueError: there is no curve with a point.
     """
-    drawn = {name: points for name, points in curves.items() if points}
+    drawn = {name: kept for name, points in curves.items() if (kept := _finite(points))}
     if not drawn:
         raise ValueError("no curve has a point to draw")
     image, draw = _canvas(len(drawn))
@@ -98,6 +102,15 @@ def curves_png(curves: Mapping[str, Curve]) -> bytes:
             x, y = places[0]
             draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=_LINE)
     return _png(image)
+
+
+def _finite(points: Curve) -> Curve:
+    """Return the points that have a place in a picture; huge numbers are cut to what has one."""
+    return [
+        (max(-_HUGE, min(_HUGE, x)), max(-_HUGE, min(_HUGE, y)))
+        for x, y in points
+        if math.isfinite(x) and math.isfinite(y)
+    ]
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:

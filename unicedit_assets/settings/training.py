@@ -16,7 +16,7 @@ class StageOfTraining(BaseModel):
     ``minutes`` and ``epochs`` both end it, whichever comes first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     learning_rate: float = identity(1e-5, "Peak learning rate.", gt=0)
     warmup: float = identity(0.03, "Share of the stage in which the rate rises.", ge=0, lt=1)
@@ -56,7 +56,7 @@ class PreferenceStage(StageOfTraining):
 class TrainingSettings(BaseModel):
     """Both stages, and what they have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     difference: Literal["none", "add", "tokens"] = identity(
         "add",

@@ -10,6 +10,8 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.settings.fields import identity, identity_of, runtime
 from unicedit_assets.vlm.stacking import Layout
 
+_LATER = ("panels", "panel_side", "panel_max_pixels")
+
 
 class VlmSettings(BaseModel):
     """What all vision-language models have in common."""
@@ -33,6 +35,12 @@ class VlmSettings(BaseModel):
     panel_side: int = identity(
         0, "Of a trained Qwen-Verify: side of its square panels, pixels; 0: any aspect.", ge=0
     )
+    panel_max_pixels: int = identity(
+        0,
+        "Of a trained Qwen-Verify: most pixels of a panel of any aspect, as it was trained; 0: "
+        "its share of `max_pixels`.",
+        ge=0,
+    )
     concurrency: int = runtime(16, "Questions in flight at once.", ge=1)
     deadline: float = runtime(600.0, "Seconds for one question, repeated tries included.", gt=0)
     cache: str = runtime("", "Folder in which replies are kept; empty: none are.")
@@ -44,14 +52,20 @@ class VlmSettings(BaseModel):
         """Return the fields that can change a reply, as JSON."""
         fields = identity_of(self)
         # What came later must not change the fingerprints of those who do not use it.
-        return {k: v for k, v in fields.items() if v or k not in ("panels", "panel_side")}
+        return {name: value for name, value in fields.items() if value or name not in _LATER}
 
     @property
     def layout(self) -> Layout | None:
         """How a trained Qwen-Verify is shown both pictures; None for any other model."""
         if not self.panels:
             return None
-        return Layout(self.panels, self.panel_side, self.max_pixels // self.panels)
+        most = self.panel_max_pixels or self.max_pixels // self.panels
+        return Layout(self.panels, self.panel_side, most)
+
+    @property
+    def sent_pixels(self) -> int:
+        """Most pixels of a picture as it is sent; a stack of whole panels is never shrunk."""
+        return max(self.max_pixels, self.panels * self.panel_max_pixels)
 
 
 class HttpVlm(VlmSettings):
