@@ -123,6 +123,12 @@ def test_a_training_makes_what_is_missing_and_goes_on_when_asked_again(home: Pat
             "--sft-of shares a supervised stage",
         ),
         (("train", "new-1", "--small", "--set", "x"), "--set takes SETTING=VALUE, not 'x'"),
+        (
+            ("train", "new-1", "--small", "--set", "preference.context=false"),
+            "preference.context follows the method: choose --method d2po or dpo",
+        ),
+        (("train", "new-1", "--small", "--set", 'difference="none"'), "d2po conditions on the"),
+        (("train", "new-1", "--small", "--set", "sft.epochs=Infinity"), "training.sft.epochs"),
         (("train", "new-1", "--small", "--set", "x=1"), "no training setting 'x'"),
         (("train", "scripted-1", "--small"), "is the name of another verifier"),
         (("train", "Big", "--small"), "a verifier version's name is"),

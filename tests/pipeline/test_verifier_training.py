@@ -18,7 +18,13 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, curves_of, effective
+from unicedit_assets.pipeline.verifier_training import (
+    PREFERRED,
+    SUPERVISED,
+    checked,
+    curves_of,
+    effective,
+)
 from unicedit_assets.qwen_verify.question import Example
 from unicedit_assets.qwen_verify.training import (
     CurvePoint,
@@ -211,6 +217,67 @@ def test_what_cannot_be_trained_is_told(project: Project, declared: Declared, to
     project.registry.declare_training(declared)
     with pytest.raises(TrainingError, match=told):
         project.run(Ref(SUPERVISED, "tiny-1"))
+
+
+NONE = {"difference": "none"}
+SHARING = replace(TINY, name="tiny-2", sft_of="tiny-1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (TINY, replace(TINY, changed=NONE), "d2po conditions on the difference context"),
+        (TINY, replace(TINY, changed={"preference.context": False}), "contradicts the method d2po"),
+        (
+            TINY,
+            replace(SHARING, changed={"difference": "tokens"}),
+            "'tiny-1', .* has difference = add, not tokens: set difference to add",
+        ),
+        (
+            replace(TINY, method=Method.SFT, changed=NONE),
+            replace(SHARING, method=Method.DPO),
+            "has difference = none, not add: set difference to none",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(
+    project: Project, first: Declared, second: Declared, told: str
+) -> None:
+    project.registry.declare_training(first)
+    assert checked(project, first) == effective(project.settings.training, first)
+    with pytest.raises(TrainingError, match=told):
+        checked(project, second)
+
+
+def test_plain_dpo_needs_no_context(project: Project) -> None:
+    first, second = replace(TINY, changed=NONE, method=Method.SFT), replace(SHARING, changed=NONE)
+    project.registry.declare_training(first)
+    assert checked(project, replace(second, method=Method.DPO)).difference == "none"
+
+
+def test_the_identity_of_the_default_settings_stays() -> None:
+    """Fingerprints of trainings that were made must not move."""
+    stage = {"warmup": 0.03, "weight_decay": 0.01, "batch": 4, "accumulate": 8}
+    both = {**stage, "epochs": 1.0, "minutes": 0.0}
+    assert TrainingSettings().identity_fields() == {
+        "difference": "add",
+        "context_dropout": 0.0,
+        "open_share": 0.3,
+        "lora_rank": 16,
+        "train_vision": False,
+        "max_pixels": 602_112,
+        "precision": "bfloat16",
+        "seed": 0,
+        "sft": {**both, "learning_rate": 1e-5},
+        "preference": {
+            **both,
+            "learning_rate": 1e-6,
+            "context": True,
+            "beta": 0.1,
+            "class_share": 0.0,
+            "sft_weight": 0.0,
+        },
+    }
 
 
 @pytest.mark.parametrize("name", ["epochs", "minutes", "learning_rate", "warmup", "beta"])

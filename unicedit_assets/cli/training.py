@@ -16,7 +16,7 @@ from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
-from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, effective, trainer_of
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, checked, trainer_of
 from unicedit_assets.qwen_verify.training import (
     SMALL,
     Declared,
@@ -85,9 +85,11 @@ def _change(text: str) -> tuple[str, Json]:
     name, found, value = text.partition("=")
     if not found or not name:
         raise TrainingError(f"--set takes SETTING=VALUE, not {text!r}")
+    if name == "preference.context":
+        raise TrainingError("preference.context follows the method: choose --method d2po or dpo")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
 
 
@@ -108,7 +110,7 @@ def train_version(
     own = () if declared.sft_of else (sft_name(version),)
     for name in (version, *own):
         new_name(project, name)
-    effective(project.settings.training, declared)
+    checked(project, declared)
     project.registry.declare_training(declared)
     refs = [*project.refs("synthetic_pairs"), Ref(SFT, MAIN), Ref(SUPERVISED, declared.supervised)]
     made = sft_name(version)

@@ -91,6 +91,7 @@ class TrainingStage:
     def _train(
         self, project: Project, declared: Declared, method: Method, fingerprint: str
     ) -> Trained:
+        settings = checked(project, declared)
         base = declared.base
         if method is not Method.SFT:
             versions = Versions(project.ledger.store)
@@ -101,7 +102,7 @@ class TrainingStage:
             method=method,
             base=base,
             examples=examples_of(project, set_name, Split.TRAIN),
-            settings=effective(project.settings.training, declared).model_dump(mode="json"),
+            settings=settings.model_dump(mode="json"),
             work=project.home / WORK / declared.name / fingerprint[:12],
         )
         if not len(job.examples):
@@ -142,6 +143,27 @@ def effective(settings: TrainingSettings, declared: Declared) -> TrainingSetting
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"training.{where}: {first['msg']}") from error
+
+
+def checked(project: Project, declared: Declared) -> TrainingSettings:
+    """Return the settings of a training that can be carried out.
+
+    Raises:
+        TrainingError: as ``effective``; or method, settings and start contradict each other.
+        RegistryError: there is no training to share a stage with.
+    """
+    settings = effective(project.settings.training, declared)
+    if declared.method is Method.D2PO and settings.trouble_with_d2po:
+        raise TrainingError(settings.trouble_with_d2po)
+    if declared.sft_of:
+        shared = project.registry.training(declared.sft_of)
+        theirs = effective(project.settings.training, shared).difference
+        if theirs != settings.difference:
+            raise TrainingError(
+                f"{declared.sft_of!r}, whose supervised stage it shares, has difference = "
+                f"{theirs}, not {settings.difference}: set difference to {theirs}"
+            )
+    return settings
 
 
 def _set(values: dict[str, Any], name: str, value: Json) -> None:
