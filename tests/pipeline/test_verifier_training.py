@@ -34,7 +34,7 @@ from unicedit_assets.qwen_verify.training import (
     TrainingError,
     TrainingJob,
 )
-from unicedit_assets.qwen_verify.versions import VersionError, Versions
+from unicedit_assets.qwen_verify.versions import Version, VersionError, Versions
 from unicedit_assets.settings.training import TrainingSettings
 
 
@@ -45,6 +45,7 @@ class ScriptedTrainer:
         self.jobs: list[TrainingJob] = []
         self.seen: list[list[Example]] = []
         self.dies = dies
+        self.other = ""
 
     def base_identity(self, base: str) -> Mapping[str, Json]:
         if base == "nowhere":
@@ -65,7 +66,7 @@ class ScriptedTrainer:
             raise KeyboardInterrupt
         folder = job.work / "model"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.safetensors").write_bytes(job.method.encode() + str(done).encode())
+        (folder / "model.safetensors").write_bytes(f"{job.method}{done}{self.other}".encode())
         (folder / "config.json").write_text(json.dumps({"settings": job.settings}))
         curve = [CurvePoint(step, step / 2, {"loss": 3.0 / step}) for step in (1, 2, 3)]
         return Trained(folder, tuple(curve))
@@ -175,7 +176,28 @@ def test_a_version_registered_just_before_a_kill_is_adopted(
     assert len(trainer.jobs) == 1
 
 
-def test_other_settings_need_another_name(project: Project) -> None:
+def test_whoever_finishes_the_same_training_later_adopts_what_is_there(
+    project: Project, trainer: ScriptedTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.registry.declare_training(TINY)
+    first = project.run(Ref(SUPERVISED, "tiny-1")).manifest
+    shutil.rmtree(project.home / "lake" / first.folder)
+    looked: list[str] = []
+    find = Versions.find
+
+    def early(self: Versions, name: str) -> Version | None:
+        """Look the first time as if the other home had not finished yet."""
+        looked.append(name)
+        return None if len(looked) == 1 else find(self, name)
+
+    monkeypatch.setattr(Versions, "find", early)
+    # A training is not reproducible bit by bit.
+    monkeypatch.setattr(trainer, "other", "otherwise")
+    assert project.run(Ref(SUPERVISED, "tiny-1")).manifest == first
+    assert len(trainer.jobs) == 2
+
+
+def test_other_settings_need_another_name(project: Project, trainer: ScriptedTrainer) -> None:
     project.registry.declare_training(TINY)
     project.run(Ref(SUPERVISED, "tiny-1"))
     with pytest.raises(RegistryError, match="declared with other options"):
@@ -184,6 +206,7 @@ def test_other_settings_need_another_name(project: Project) -> None:
     assert changed.find(Ref(SUPERVISED, "tiny-1")) is None
     with pytest.raises(VersionError, match="versions never change: choose another name"):
         changed.run(Ref(SUPERVISED, "tiny-1"))
+    assert len(trainer.jobs) == 1  # told before it is trained again
 
 
 def test_runtime_settings_and_the_other_stage_change_no_fingerprint(project: Project) -> None:

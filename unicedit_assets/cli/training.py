@@ -68,6 +68,24 @@ def declared_of(
     return Declared(version, base, options.method, changed, options.sft_of)
 
 
+def _distinct(version: str, registry: Registry) -> None:
+    """Refuse a name whose versions could be taken for another training's.
+
+    Raises:
+        TrainingError: it is the name of a supervised version, or its supervised version's is taken.
+    """
+    if version.endswith(sft_name("")):
+        raise TrainingError(
+            f"names that end in {sft_name('')} are those of supervised versions: call {version!r} "
+            "otherwise"
+        )
+    if sft_name(version) in registry.trainings():
+        raise TrainingError(
+            f"the supervised version of {version!r} would have the name of a training that there "
+            "is: choose another name"
+        )
+
+
 def _base(options: Options, registry: Registry) -> str:
     if (bool(options.base), options.small, bool(options.sft_of)).count(True) != 1:
         raise TrainingError(
@@ -106,6 +124,7 @@ def train_version(
         TrainingError, RegistryError: it cannot be trained as asked.
         RunError: a stage failed; what is done is kept, and the next call goes on.
     """
+    _distinct(version, project.registry)
     declared = declared_of(version, options, trainer_of(project), project.registry)
     own = () if declared.sft_of else (sft_name(version),)
     for name in (version, *own):

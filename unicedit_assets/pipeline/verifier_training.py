@@ -30,7 +30,7 @@ from unicedit_assets.qwen_verify.training import (
     VerifierTrainer,
     sft_name,
 )
-from unicedit_assets.qwen_verify.versions import Version, Versions
+from unicedit_assets.qwen_verify.versions import Version, VersionError, Versions
 from unicedit_assets.settings.training import TrainingSettings
 from unicedit_assets.storage.terms import ChunkOutput
 
@@ -74,8 +74,9 @@ class TrainingStage:
         made_by = {"stage": self.name, "fingerprint": spec.fingerprint}
 
         def work(index: int) -> ChunkOutput:
-            found = versions.find(name)
-            if found is None or any(found.training.get(k) != v for k, v in made_by.items()):
+            # A name that is taken is told now, not when all has been trained.
+            found = _adopted(versions, name, made_by)
+            if found is None:
                 trained = self._train(project, declared, method, spec.fingerprint)
                 about: dict[str, Json] = {
                     **made_by,
@@ -83,7 +84,13 @@ class TrainingStage:
                     "inputs": dict(spec.inputs),
                     "curve": _curve_json(trained),
                 }
-                found = versions.add(name, trained.folder, method.value, about)
+                try:
+                    found = versions.add(name, trained.folder, method.value, about)
+                except VersionError:
+                    # Another home on this store may have finished the same training first.
+                    found = _adopted(versions, name, made_by)
+                    if found is None:
+                        raise
             return _output(self.name, found)
 
         return Job(1, work)
@@ -114,6 +121,21 @@ class TrainingStage:
 
 
 _STAGES = ("sft", "preference")
+
+
+def _adopted(versions: Versions, name: str, made_by: Mapping[str, Json]) -> Version | None:
+    """Return a version that this very training made; None where there is none of the name.
+
+    Raises:
+        VersionError: the name is taken by a version that something else made.
+    """
+    found = versions.find(name)
+    if found is not None and any(found.training.get(k) != v for k, v in made_by.items()):
+        raise VersionError(
+            f"verifier {name!r} is there already and was made from other settings or sets; "
+            "versions never change: choose another name"
+        )
+    return found
 
 
 def trainer_of(project: Project) -> VerifierTrainer:
