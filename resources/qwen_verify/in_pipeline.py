@@ -67,8 +67,10 @@ class QwenVerifyTrainer:
 
     def train(self, job: TrainingJob) -> Trained:
         """Carry out one stage; see ``VerifierTrainer``."""
-        _require()
         settings = TrainingSettings.model_validate(job.settings)
+        if job.method is Method.D2PO and settings.trouble_with_d2po:
+            raise TrainingError(settings.trouble_with_d2po)
+        _require()
         job.work.mkdir(parents=True, exist_ok=True)
         name = job.method.value
         folder = job.work / name / "model"

@@ -12,6 +12,9 @@ registered by ``unicedit verify add``; on one GPU ``unicedit verify train`` does
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,13 +23,18 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from resources.qwen_verify.in_pipeline import QwenVerifyTrainer
+from unicedit_assets.domain.identity import digest
 from unicedit_assets.qwen_verify.packing import PackedExamples, pack
 from unicedit_assets.qwen_verify.splitting import Split
-from unicedit_assets.qwen_verify.training import Method, TrainingJob
+from unicedit_assets.qwen_verify.training import Method, TrainingError, TrainingJob
 from unicedit_assets.settings.training import TrainingSettings
 
 _NEEDED = ("key", "split", "kind", "subtask", "images", "prompt_en", "prompt_cn", "target")
 _OPTIONAL = ("rejected",)
+_NOTE = "made-from.json"
+# What a training leaves in its folder.
+_HELD = ("sft", "d2po", "dpo", "sft-rows", "preference-rows", "curve.csv")
+_END = 64 << 10
 
 
 def train(
@@ -38,13 +46,63 @@ def train(
 
     Raises:
         FileNotFoundError, ValueError: a set is missing, or is none.
+        TrainingError: the method is contradicted, or the folder belongs to another training.
     """
+    if settings.preference.context and settings.trouble_with_d2po:
+        raise TrainingError(settings.trouble_with_d2po)
+    _claim(out, made_from(base, sft_rows, preference_rows, settings))
     trainer, values = QwenVerifyTrainer(), settings.model_dump(mode="json")
     rows = training_rows(sft_rows, out / "sft-rows")
     supervised = trainer.train(TrainingJob(Method.SFT, base, rows, values, out)).folder
     method = Method.D2PO if settings.preference.context else Method.DPO
     rows = training_rows(preference_rows, out / "preference-rows")
     return trainer.train(TrainingJob(method, str(supervised), rows, values, out)).folder
+
+
+def made_from(base: str, sft_rows: Path, preference_rows: Path, settings: TrainingSettings) -> str:
+    """Return a hash of all that a training is made from: weights, rows, and what changes them."""
+    rows = [
+        [file.name, file.stat().st_size, _ending(file)]
+        for source in (sft_rows, preference_rows)
+        for file in _files(source)
+    ]
+    identity = dict(QwenVerifyTrainer().base_identity(base))
+    return digest("multi-gpu", identity, settings.identity_fields(), rows)
+
+
+def _ending(file: Path) -> str:
+    """Return a hash of a Parquet file's end, which tells where everything lies in it."""
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - _END))
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def _claim(out: Path, origin: str) -> None:
+    """Write down what a folder's training is made from, or compare it with what is there.
+
+    Raises:
+        TrainingError: the folder holds what was made from something else.
+    """
+    note = out / _NOTE
+    if not note.is_file() and not any((out / name).exists() for name in _HELD):
+        out.mkdir(parents=True, exist_ok=True)
+        # Each process writes the same.
+        part = out / f"{_NOTE}.{os.getpid()}.part"
+        part.write_text(json.dumps({"made_from": origin}))
+        part.replace(note)
+    told = json.loads(note.read_text("utf-8")) if note.is_file() else {}
+    if told.get("made_from") != origin:
+        raise TrainingError(
+            f"{out} holds a training with another base, other settings or other rows: name a new "
+            "folder with --out"
+        )
+
+
+def _files(source: Path) -> list[Path]:
+    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    if not files or not all(file.is_file() for file in files):
+        raise FileNotFoundError(f"{source} holds no Parquet file: make the training sets first")
+    return files
 
 
 def training_rows(source: Path, folder: Path) -> PackedExamples:
@@ -58,9 +116,7 @@ def training_rows(source: Path, folder: Path) -> PackedExamples:
         FileNotFoundError: there is no Parquet file.
         ValueError: a column is missing.
     """
-    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
-    if not files or not all(file.is_file() for file in files):
-        raise FileNotFoundError(f"{source} holds no Parquet file: make the training sets first")
+    files = _files(source)
     for file in files:
         missing = [name for name in _NEEDED if name not in pq.read_schema(file).names]
         if missing:

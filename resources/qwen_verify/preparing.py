@@ -38,10 +38,16 @@ def from_folder(folder: str, settings: TrainingSettings) -> tuple[Any, Collator]
     """Return the model of a folder, a Qwen2.5-VL or a Qwen-Verify; what is frozen is frozen.
 
     Raises:
-        ValueError: it holds another model.
+        ValueError: it holds another model, or one with the context entering in another way.
     """
     register()
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    theirs = getattr(config, "difference", settings.difference)
+    if theirs != settings.difference:
+        raise ValueError(
+            f"{folder} is a Qwen-Verify with difference = {theirs}: set difference to {theirs}, "
+            f"not {settings.difference}"
+        )
     small = bool(getattr(config, "panel", 0))
     half = settings.lora_rank and settings.precision == "bfloat16" and not small
     model = from_qwen(folder, settings.difference, dtype=torch.bfloat16 if half else torch.float32)

@@ -15,6 +15,7 @@ from pipeline.test_verifier_training import ScriptedTrainer
 
 import resources.project
 from resources.project import open_project
+from unicedit_assets.qwen_verify.training import Declared, Method
 from unicedit_assets.qwen_verify.versions import Versions
 from unicedit_assets.settings import HOME_VARIABLE
 
@@ -123,8 +124,15 @@ def test_a_training_makes_what_is_missing_and_goes_on_when_asked_again(home: Pat
             "--sft-of shares a supervised stage",
         ),
         (("train", "new-1", "--small", "--set", "x"), "--set takes SETTING=VALUE, not 'x'"),
+        (
+            ("train", "new-1", "--small", "--set", "preference.context=false"),
+            "preference.context follows the method: choose --method d2po or dpo",
+        ),
+        (("train", "new-1", "--small", "--set", 'difference="none"'), "d2po conditions on the"),
+        (("train", "new-1", "--small", "--set", "sft.epochs=Infinity"), "training.sft.epochs"),
         (("train", "new-1", "--small", "--set", "x=1"), "no training setting 'x'"),
         (("train", "scripted-1", "--small"), "is the name of another verifier"),
+        (("train", "new-1-sft", "--small"), "names that end in -sft are those of supervised"),
         (("train", "Big", "--small"), "a verifier version's name is"),
     ],
 )
@@ -132,6 +140,15 @@ def test_a_mistake_is_answered_with_one_sentence(
     empty: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
     assert sentence in refused("verify", *arguments)
+
+
+def test_a_supervised_version_never_shares_a_training_s_name(empty: Path) -> None:
+    registry = open_project(empty).registry
+    registry.declare_training(Declared("old-1-sft", "small", Method.SFT))
+    assert "would have the name of a training that there is" in refused(
+        "verify", "train", "old-1", "--small"
+    )
+    assert registry.trainings() == ["old-1-sft"]
 
 
 @pytest.mark.parametrize(

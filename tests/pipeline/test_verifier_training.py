@@ -18,7 +18,13 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
-from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, curves_of, effective
+from unicedit_assets.pipeline.verifier_training import (
+    PREFERRED,
+    SUPERVISED,
+    checked,
+    curves_of,
+    effective,
+)
 from unicedit_assets.qwen_verify.question import Example
 from unicedit_assets.qwen_verify.training import (
     CurvePoint,
@@ -28,7 +34,7 @@ from unicedit_assets.qwen_verify.training import (
     TrainingError,
     TrainingJob,
 )
-from unicedit_assets.qwen_verify.versions import VersionError, Versions
+from unicedit_assets.qwen_verify.versions import Version, VersionError, Versions
 from unicedit_assets.settings.training import TrainingSettings
 
 
@@ -39,6 +45,7 @@ class ScriptedTrainer:
         self.jobs: list[TrainingJob] = []
         self.seen: list[list[Example]] = []
         self.dies = dies
+        self.other = ""
 
     def base_identity(self, base: str) -> Mapping[str, Json]:
         if base == "nowhere":
@@ -59,7 +66,7 @@ class ScriptedTrainer:
             raise KeyboardInterrupt
         folder = job.work / "model"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.safetensors").write_bytes(job.method.encode() + str(done).encode())
+        (folder / "model.safetensors").write_bytes(f"{job.method}{done}{self.other}".encode())
         (folder / "config.json").write_text(json.dumps({"settings": job.settings}))
         curve = [CurvePoint(step, step / 2, {"loss": 3.0 / step}) for step in (1, 2, 3)]
         return Trained(folder, tuple(curve))
@@ -169,7 +176,28 @@ def test_a_version_registered_just_before_a_kill_is_adopted(
     assert len(trainer.jobs) == 1
 
 
-def test_other_settings_need_another_name(project: Project) -> None:
+def test_whoever_finishes_the_same_training_later_adopts_what_is_there(
+    project: Project, trainer: ScriptedTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.registry.declare_training(TINY)
+    first = project.run(Ref(SUPERVISED, "tiny-1")).manifest
+    shutil.rmtree(project.home / "lake" / first.folder)
+    looked: list[str] = []
+    find = Versions.find
+
+    def early(self: Versions, name: str) -> Version | None:
+        """Look the first time as if the other home had not finished yet."""
+        looked.append(name)
+        return None if len(looked) == 1 else find(self, name)
+
+    monkeypatch.setattr(Versions, "find", early)
+    # A training is not reproducible bit by bit.
+    monkeypatch.setattr(trainer, "other", "otherwise")
+    assert project.run(Ref(SUPERVISED, "tiny-1")).manifest == first
+    assert len(trainer.jobs) == 2
+
+
+def test_other_settings_need_another_name(project: Project, trainer: ScriptedTrainer) -> None:
     project.registry.declare_training(TINY)
     project.run(Ref(SUPERVISED, "tiny-1"))
     with pytest.raises(RegistryError, match="declared with other options"):
@@ -178,6 +206,7 @@ def test_other_settings_need_another_name(project: Project) -> None:
     assert changed.find(Ref(SUPERVISED, "tiny-1")) is None
     with pytest.raises(VersionError, match="versions never change: choose another name"):
         changed.run(Ref(SUPERVISED, "tiny-1"))
+    assert len(trainer.jobs) == 1  # told before it is trained again
 
 
 def test_runtime_settings_and_the_other_stage_change_no_fingerprint(project: Project) -> None:
@@ -211,6 +240,67 @@ def test_what_cannot_be_trained_is_told(project: Project, declared: Declared, to
     project.registry.declare_training(declared)
     with pytest.raises(TrainingError, match=told):
         project.run(Ref(SUPERVISED, "tiny-1"))
+
+
+NONE = {"difference": "none"}
+SHARING = replace(TINY, name="tiny-2", sft_of="tiny-1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (TINY, replace(TINY, changed=NONE), "d2po conditions on the difference context"),
+        (TINY, replace(TINY, changed={"preference.context": False}), "contradicts the method d2po"),
+        (
+            TINY,
+            replace(SHARING, changed={"difference": "tokens"}),
+            "'tiny-1', .* has difference = add, not tokens: set difference to add",
+        ),
+        (
+            replace(TINY, method=Method.SFT, changed=NONE),
+            replace(SHARING, method=Method.DPO),
+            "has difference = none, not add: set difference to none",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(
+    project: Project, first: Declared, second: Declared, told: str
+) -> None:
+    project.registry.declare_training(first)
+    assert checked(project, first) == effective(project.settings.training, first)
+    with pytest.raises(TrainingError, match=told):
+        checked(project, second)
+
+
+def test_plain_dpo_needs_no_context(project: Project) -> None:
+    first, second = replace(TINY, changed=NONE, method=Method.SFT), replace(SHARING, changed=NONE)
+    project.registry.declare_training(first)
+    assert checked(project, replace(second, method=Method.DPO)).difference == "none"
+
+
+def test_the_identity_of_the_default_settings_stays() -> None:
+    """Fingerprints of trainings that were made must not move."""
+    stage = {"warmup": 0.03, "weight_decay": 0.01, "batch": 4, "accumulate": 8}
+    both = {**stage, "epochs": 1.0, "minutes": 0.0}
+    assert TrainingSettings().identity_fields() == {
+        "difference": "add",
+        "context_dropout": 0.0,
+        "open_share": 0.3,
+        "lora_rank": 16,
+        "train_vision": False,
+        "max_pixels": 602_112,
+        "precision": "bfloat16",
+        "seed": 0,
+        "sft": {**both, "learning_rate": 1e-5},
+        "preference": {
+            **both,
+            "learning_rate": 1e-6,
+            "context": True,
+            "beta": 0.1,
+            "class_share": 0.0,
+            "sft_weight": 0.0,
+        },
+    }
 
 
 @pytest.mark.parametrize("name", ["epochs", "minutes", "learning_rate", "warmup", "beta"])

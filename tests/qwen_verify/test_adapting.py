@@ -62,3 +62,9 @@ def test_what_is_saved_is_of_one_type_and_loads(
     assert saved["model.diff_proj.weight"].any()
     again = from_qwen(folder, "add", dtype=torch.bfloat16)
     assert torch.isfinite(again(**collator.sft(tiny.examples[:2])).loss)
+
+
+def test_a_base_with_another_way_of_the_context_is_refused(tiny_verify_folder: Path) -> None:
+    other = SETTINGS.model_copy(update={"difference": "tokens"})
+    with pytest.raises(ValueError, match="difference = add: set difference to add, not tokens"):
+        preparing.from_folder(str(tiny_verify_folder), other)

@@ -116,6 +116,22 @@ def test_adapters_end_up_in_the_weights_and_a_trained_one_can_be_a_base(tmp_path
     assert identity(base) != identity(str(adapted.folder))
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"difference": "none"}, "d2po conditions on the difference context"),
+        ({"preference": {"context": False}}, "preference.context = false contradicts"),
+    ],
+)
+def test_d2po_without_the_context_is_refused(
+    tmp_path: Path, changes: dict[str, Json], told: str
+) -> None:
+    values = TrainingSettings.model_validate(changes).model_dump(mode="json")
+    job = TrainingJob(Method.D2PO, "small", examples()[:1], values, tmp_path / "work")
+    with pytest.raises(TrainingError, match=told):
+        QwenVerifyTrainer().train(job)
+
+
 def test_a_base_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no model: name a folder with weights"):
         QwenVerifyTrainer().base_identity(str(tmp_path))

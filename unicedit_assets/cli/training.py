@@ -16,7 +16,7 @@ from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.registry import Registry
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
-from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, effective, trainer_of
+from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, checked, trainer_of
 from unicedit_assets.qwen_verify.training import (
     SMALL,
     Declared,
@@ -68,6 +68,24 @@ def declared_of(
     return Declared(version, base, options.method, changed, options.sft_of)
 
 
+def _distinct(version: str, registry: Registry) -> None:
+    """Refuse a name whose versions could be taken for another training's.
+
+    Raises:
+        TrainingError: it is the name of a supervised version, or its supervised version's is taken.
+    """
+    if version.endswith(sft_name("")):
+        raise TrainingError(
+            f"names that end in {sft_name('')} are those of supervised versions: call {version!r} "
+            "otherwise"
+        )
+    if sft_name(version) in registry.trainings():
+        raise TrainingError(
+            f"the supervised version of {version!r} would have the name of a training that there "
+            "is: choose another name"
+        )
+
+
 def _base(options: Options, registry: Registry) -> str:
     if (bool(options.base), options.small, bool(options.sft_of)).count(True) != 1:
         raise TrainingError(
@@ -85,9 +103,11 @@ def _change(text: str) -> tuple[str, Json]:
     name, found, value = text.partition("=")
     if not found or not name:
         raise TrainingError(f"--set takes SETTING=VALUE, not {text!r}")
+    if name == "preference.context":
+        raise TrainingError("preference.context follows the method: choose --method d2po or dpo")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
 
 
@@ -104,11 +124,12 @@ def train_version(
         TrainingError, RegistryError: it cannot be trained as asked.
         RunError: a stage failed; what is done is kept, and the next call goes on.
     """
+    _distinct(version, project.registry)
     declared = declared_of(version, options, trainer_of(project), project.registry)
     own = () if declared.sft_of else (sft_name(version),)
     for name in (version, *own):
         new_name(project, name)
-    effective(project.settings.training, declared)
+    checked(project, declared)
     project.registry.declare_training(declared)
     refs = [*project.refs("synthetic_pairs"), Ref(SFT, MAIN), Ref(SUPERVISED, declared.supervised)]
     made = sft_name(version)

@@ -30,7 +30,7 @@ from unicedit_assets.qwen_verify.training import (
     VerifierTrainer,
     sft_name,
 )
-from unicedit_assets.qwen_verify.versions import Version, Versions
+from unicedit_assets.qwen_verify.versions import Version, VersionError, Versions
 from unicedit_assets.settings.training import TrainingSettings
 from unicedit_assets.storage.terms import ChunkOutput
 
@@ -74,8 +74,9 @@ class TrainingStage:
         made_by = {"stage": self.name, "fingerprint": spec.fingerprint}
 
         def work(index: int) -> ChunkOutput:
-            found = versions.find(name)
-            if found is None or any(found.training.get(k) != v for k, v in made_by.items()):
+            # A name that is taken is told now, not when all has been trained.
+            found = _adopted(versions, name, made_by)
+            if found is None:
                 trained = self._train(project, declared, method, spec.fingerprint)
                 about: dict[str, Json] = {
                     **made_by,
@@ -83,7 +84,13 @@ class TrainingStage:
                     "inputs": dict(spec.inputs),
                     "curve": _curve_json(trained),
                 }
-                found = versions.add(name, trained.folder, method.value, about)
+                try:
+                    found = versions.add(name, trained.folder, method.value, about)
+                except VersionError:
+                    # Another home on this store may have finished the same training first.
+                    found = _adopted(versions, name, made_by)
+                    if found is None:
+                        raise
             return _output(self.name, found)
 
         return Job(1, work)
@@ -91,6 +98,7 @@ class TrainingStage:
     def _train(
         self, project: Project, declared: Declared, method: Method, fingerprint: str
     ) -> Trained:
+        settings = checked(project, declared)
         base = declared.base
         if method is not Method.SFT:
             versions = Versions(project.ledger.store)
@@ -101,7 +109,7 @@ class TrainingStage:
             method=method,
             base=base,
             examples=examples_of(project, set_name, Split.TRAIN),
-            settings=effective(project.settings.training, declared).model_dump(mode="json"),
+            settings=settings.model_dump(mode="json"),
             work=project.home / WORK / declared.name / fingerprint[:12],
         )
         if not len(job.examples):
@@ -113,6 +121,21 @@ class TrainingStage:
 
 
 _STAGES = ("sft", "preference")
+
+
+def _adopted(versions: Versions, name: str, made_by: Mapping[str, Json]) -> Version | None:
+    """Return a version that this very training made; None where there is none of the name.
+
+    Raises:
+        VersionError: the name is taken by a version that something else made.
+    """
+    found = versions.find(name)
+    if found is not None and any(found.training.get(k) != v for k, v in made_by.items()):
+        raise VersionError(
+            f"verifier {name!r} is there already and was made from other settings or sets; "
+            "versions never change: choose another name"
+        )
+    return found
 
 
 def trainer_of(project: Project) -> VerifierTrainer:
@@ -142,6 +165,27 @@ def effective(settings: TrainingSettings, declared: Declared) -> TrainingSetting
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"training.{where}: {first['msg']}") from error
+
+
+def checked(project: Project, declared: Declared) -> TrainingSettings:
+    """Return the settings of a training that can be carried out.
+
+    Raises:
+        TrainingError: as ``effective``; or method, settings and start contradict each other.
+        RegistryError: there is no training to share a stage with.
+    """
+    settings = effective(project.settings.training, declared)
+    if declared.method is Method.D2PO and settings.trouble_with_d2po:
+        raise TrainingError(settings.trouble_with_d2po)
+    if declared.sft_of:
+        shared = project.registry.training(declared.sft_of)
+        theirs = effective(project.settings.training, shared).difference
+        if theirs != settings.difference:
+            raise TrainingError(
+                f"{declared.sft_of!r}, whose supervised stage it shares, has difference = "
+                f"{theirs}, not {settings.difference}: set difference to {theirs}"
+            )
+    return settings
 
 
 def _set(values: dict[str, Any], name: str, value: Json) -> None:

@@ -82,6 +82,18 @@ class TrainingSettings(BaseModel):
     sft: StageOfTraining = identity(StageOfTraining(), "Stage 1, supervised.")
     preference: PreferenceStage = identity(PreferenceStage(), "Stage 2, D2PO.")
 
+    @property
+    def trouble_with_d2po(self) -> str:
+        """Why the preference stage cannot be D2PO under these settings; empty: it can."""
+        if self.difference == "none":
+            return (
+                "d2po conditions on the difference context, which difference = none switches off: "
+                "take add or tokens, or the method dpo"
+            )
+        if not self.preference.context:
+            return "preference.context = false contradicts the method d2po: take the method dpo"
+        return ""
+
     def identity_fields(self) -> dict[str, Json]:
         """Return the fields that change the weights, as JSON."""
         return {
