@@ -19,6 +19,7 @@ from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_eval import fit_baseline
 from unicedit_assets.pipeline.verifier_figures import all_evaluated, evaluated, truths
+from unicedit_assets.qwen_verify import promotion
 from unicedit_assets.qwen_verify.versions import Versions
 
 
@@ -107,6 +108,22 @@ def register(project: Project, name: str, folder: Path) -> None:
     Versions(project.ledger.store).add(name, folder, "sft", {})
 
 
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test pairs here are of a handful of scenes."""
+    monkeypatch.setattr(promotion, "LEAST_CLUSTERS", 1)
+
+
+def test_versions_measured_on_too_few_scenes_are_not_compared(
+    project: Project, tmp_path: Path
+) -> None:
+    register(project, "gullible-1", tmp_path / "w")
+    evaluate(project, "scripted-1", "gullible-1")
+    with pytest.raises(PromotionRefused, match="test pairs of at least 10 scenes are needed"):
+        promote(project, "gullible-1")
+
+
+@pytest.mark.usefixtures("few_are_enough")
 def test_an_unmeasured_registered_version_is_refused_and_another_is_told_about(
     project: Project, tmp_path: Path
 ) -> None:
@@ -123,6 +140,7 @@ def test_an_unmeasured_registered_version_is_refused_and_another_is_told_about(
     assert open_measured(project.home).registry.promoted_verifier() == "scripted-2"
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_a_worse_version_is_refused_unless_forced_with_a_reason_that_is_kept(
     project: Project, tmp_path: Path
 ) -> None:

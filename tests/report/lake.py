@@ -87,7 +87,11 @@ class Named:
         return {"name": self._name, "version": 1}
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("batch", "concurrency"):  # what it has not is no question to it
+        if name in (
+            "batch",
+            "concurrency",
+            "asking_always",
+        ):  # what it has not is no question to it
             raise AttributeError(name)
         raise AssertionError(f"the report must not ask anybody to {name}")
 

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from qwen_verify.toy import toy_pair
 
-from resources.qwen_verify import sizes
 from resources.qwen_verify.in_pipeline import QwenVerifyTrainer
-from resources.vlms.in_transformers import InTransformers
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.qwen_verify.question import Example, example_of
 from unicedit_assets.qwen_verify.training import Method, Trained, TrainingError, TrainingJob
@@ -52,6 +50,9 @@ def train(work: Path, method: Method, base: str, **changes: Json) -> Trained:
 
 def said_by(folder: Path) -> str:
     """Return what a folder's model says about an example, through the pipeline's own backend."""
+    from resources.qwen_verify import sizes
+    from resources.vlms.in_transformers import InTransformers
+
     backend = InTransformers(TransformersVlm(model=str(folder), device="cpu"))
     one = examples()[0]
     asked = trained_question(
@@ -66,7 +67,7 @@ def said_by(folder: Path) -> str:
 def tiny(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Let the small base be a toy's size, uncompiled."""
     if request.node.get_closest_marker("neural"):
-        from resources.qwen_verify import preparing
+        from resources.qwen_verify import preparing, sizes
 
         monkeypatch.setattr(preparing, "SMALL", sizes.TINY)
         monkeypatch.setattr(preparing.shutil, "which", lambda name: None)
