@@ -53,6 +53,7 @@ def refused(*arguments: str | Path) -> str:
     return str(result.exception)
 
 
+@pytest.mark.usefixtures("few_are_enough")
 @pytest.mark.slow
 def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"

@@ -19,7 +19,6 @@ from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verifier_eval import fit_baseline
 from unicedit_assets.pipeline.verifier_figures import all_evaluated, evaluated, truths
-from unicedit_assets.qwen_verify import promotion
 from unicedit_assets.qwen_verify.versions import Versions
 
 
@@ -106,12 +105,6 @@ def register(project: Project, name: str, folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"w")
     (folder / "config.json").write_text("{}")
     Versions(project.ledger.store).add(name, folder, "sft", {})
-
-
-@pytest.fixture
-def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test pairs here are of a handful of scenes."""
-    monkeypatch.setattr(promotion, "LEAST_CLUSTERS", 1)
 
 
 def test_versions_measured_on_too_few_scenes_are_not_compared(
