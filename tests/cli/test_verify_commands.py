@@ -53,7 +53,6 @@ def refused(*arguments: str | Path) -> str:
     return str(result.exception)
 
 
-@pytest.mark.usefixtures("few_are_enough")
 @pytest.mark.slow
 def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
@@ -78,6 +77,7 @@ def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_are_enough")
 def test_a_worse_version_needs_force_and_a_reason(home: Path, tmp_path: Path) -> None:
     # As if the gullible one had been registered.
     store = open_project(home).ledger.store
