@@ -314,3 +314,12 @@ def test_a_wrong_file_is_told_in_one_sentence(tmp_path: Path, text: str, told: s
         Settings.load(tmp_path)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_annotations_lie_below_the_home_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unicedit.toml").write_text('[verifier_sets]\nannotations = "people"\n')
+    monkeypatch.chdir("/")
+    found = Settings.load(tmp_path).verifier_sets.annotations
+    assert found == str(tmp_path / "people")

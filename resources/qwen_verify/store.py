@@ -93,7 +93,8 @@ def _lines(rows: Iterable[dict[str, str]]) -> bytes:
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    # Not splitlines: a text may hold other ends of lines, such as U+2028.
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
 def _pictures_of(folder: Path, start: int) -> Path:

@@ -123,11 +123,12 @@ def test_a_person_overrules_the_verifier_and_a_dispute_counts_for_nobody(
     true = {"rewritten_en": "Paint the top blue.", "rewritten_cn": "把上边涂成蓝色。"}
     asked = [
         {"key": normal[0], "verdict": "misaligned", **true},
-        {"key": normal[1], "verdict": "no_edit"},
+        {"key": normal[1].upper(), "verdict": "no_edit"},
         {"key": normal[2], "verdict": "valid"},
         {"key": normal[2], "verdict": "degraded"},
         {"key": normal[3], "verdict": "hallucination"},
-        {"key": "somebody else's", "verdict": "valid"},
+        {"key": normal[4], "verdict": "valid", "rewritten_en": true["rewritten_en"]},
+        {"key": "f" * 32, "verdict": "valid"},
     ]
     judged = reopened(project, annotate(home, *asked))
     after = {row["key"]: row for row in rows_of(judged, PREFERENCE)}
@@ -135,11 +136,14 @@ def test_a_person_overrules_the_verifier_and_a_dispute_counts_for_nobody(
     assert (wrong["origin"], wrong["kind"]) == ("human", "misaligned")
     assert json.loads(wrong["target"])["rewritten_en"] == "Paint the top blue."
     assert json.loads(after[normal[1]]["target"])["is_changed"] is False
-    assert not {normal[2], normal[3]} & set(after)
-    rejects = judged.ledger.read(judged.require(Ref(PREFERENCE, MAIN)), schemas.REJECTS)
+    assert not {normal[2], normal[3], normal[4]} & set(after)
+    made = judged.require(Ref(PREFERENCE, MAIN))
+    assert made.extra == {"unmatched_annotations": 1}
+    rejects = judged.ledger.read(made, schemas.REJECTS)
     details = {row["unit_id"]: row["detail"] for row in rejects.to_pylist()}
     assert details[normal[2]] == "people disagree about it"
     assert "does not tell the right one" in details[normal[3]]
+    assert details[normal[4]] == "a person rewrote the text in one language only"
     assert {key: row["split"] for key, row in after.items()} == {
         key: before[key]["split"] for key in after
     }
@@ -150,8 +154,11 @@ def test_a_person_overrules_the_verifier_and_a_dispute_counts_for_nobody(
     [
         ("{", "row 1 is not JSON"),
         ("[1]", "row 1 is no object with key"),
-        ('{"key": "k", "verdict": "fine"}', "verdict 'fine' is none of valid"),
+        (f'{{"key": "{"a" * 32}", "verdict": "fine"}}', "verdict 'fine' is none of valid"),
         ('{"verdict": "valid"}', "row 1 has no key"),
+        ('{"key": "k", "verdict": "valid"}', "row 1: key 'k' is no edit's id, 32 hex digits"),
+        ('{"key": "a", "key": "b"}', "row 1 is not JSON: it names 'key' twice"),
+        ('{"key": ' + "[" * 200_000, "row 1 nests too deep"),
         ('{"key": 7, "verdict": "valid"}', "something else than text"),
         ('{"key": "k", "verdict": "valid", "rewritten_en": "\\ud800"}', "something else than text"),
     ],
@@ -170,9 +177,9 @@ def test_annotations_count_by_what_they_say(project: Project, home: Path) -> Non
     def fingerprint(changes: dict[str, Any]) -> str:
         return reopened(project, changes).spec(Ref(SFT, MAIN)).fingerprint
 
-    first = fingerprint(annotate(home, {"key": "a", "verdict": "valid"}))
-    assert fingerprint(annotate(home, {"key": "a", "verdict": "no_edit"})) != first
-    changes = annotate(home, {"key": "a", "verdict": "valid"})
+    first = fingerprint(annotate(home, {"key": "a" * 32, "verdict": "valid"}))
+    assert fingerprint(annotate(home, {"key": "a" * 32, "verdict": "no_edit"})) != first
+    changes = annotate(home, {"key": "a" * 32, "verdict": "valid"})
     moved = home / "moved"
     (home / "people").rename(moved)
     assert fingerprint({"verifier_sets": {"annotations": str(moved)}}) == first != fingerprint({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,10 @@ def test_texts_that_do_not_match_their_pictures_are_refused(tmp_path: Path) -> N
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="render some first"):
         ExampleFolder(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085", "\x0b", "\r"])
+def test_texts_may_hold_other_ends_of_lines(tmp_path: Path, end: str) -> None:
+    render(tmp_path, lambda index: replace(draw(index), target=f"one{end}two"), 5)
+    read = ExampleFolder(tmp_path)
+    assert [read[index].target for index in range(len(read))] == [f"one{end}two"] * 5

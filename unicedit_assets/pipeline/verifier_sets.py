@@ -6,6 +6,7 @@ chunk by chunk. Both sets split alike: what one of them trains on, the other nev
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -48,6 +49,7 @@ from unicedit_assets.storage.terms import ChunkOutput, split
 
 SFT, PREFERENCE = "verify_sft_set", "verify_preference_set"
 _VERIFIED = "verified_edits"
+_LOG = logging.getLogger(__name__)
 
 
 class Planned(NamedTuple):
@@ -67,10 +69,15 @@ class Dropped(NamedTuple):
 
 @dataclass(frozen=True)
 class SetPlan:
-    """A whole set before any picture is read; rows are ordered by split, then as they were read."""
+    """A whole set before any picture is read; rows are ordered by split, then as they were read.
+
+    Attributes:
+        unmatched: people's verdicts on edits that there are not.
+    """
 
     rows: tuple[Planned, ...]
     dropped: tuple[Dropped, ...]
+    unmatched: int = 0
 
     def of(self, wanted: Split) -> tuple[Planned, ...]:
         """Return the rows of one split."""
@@ -118,13 +125,25 @@ class VerifierSet:
             if index == len(chunks):
                 for left in plan.dropped:
                     collector.reject(left.candidate.key, left.reason, left.detail, _about(left))
-                return collector.output()
+                return _told(collector.output(), plan.unmatched)
             wanted, part = chunks[index]
             for planned in plan.of(wanted)[part.start : part.stop]:
                 collector.accept(readers.row(planned, spec.inputs, self.name))
             return collector.output()
 
         return Job(len(chunks) + 1, work)
+
+
+def _told(output: ChunkOutput, unmatched: int) -> ChunkOutput:
+    """Record, and say once, how many people's verdicts are of no edit."""
+    if not unmatched:
+        return output
+    _LOG.warning(
+        "%d verdicts of people match no verified edit: check the keys below "
+        "verifier_sets.annotations",
+        unmatched,
+    )
+    return replace(output, extra={"unmatched_annotations": unmatched})
 
 
 def _parts(count: int, most: int) -> Iterator[range]:
@@ -172,7 +191,8 @@ def plan_set(project: Project, name: str) -> SetPlan:
         if not stay
     ]
     ordered = [row for wanted_split in Split for row in rows if row.place.split is wanted_split]
-    return SetPlan(tuple(ordered), tuple(dropped))
+    unmatched = _annotations(settings).by_key.keys() - {each.key for each in found}
+    return SetPlan(tuple(ordered), tuple(dropped), len(unmatched))
 
 
 def _belongs(candidate: Candidate, name: str, settings: VerifierSetsSettings) -> bool:

@@ -2,7 +2,8 @@
 
 Columns: ``key`` (the edit's id, 32 hex digits), ``verdict`` (``valid``, or what is wrong: a value
 of ``synthetic.pair.Kind`` but ``normal``), and ``rewritten_en`` and ``rewritten_cn``: what really
-changed, where the given instruction does not say it. Further columns are left alone. Two rows of
+changed, where the given instruction does not say it, both or neither. Further columns are left
+alone. Two rows of
 one key must agree; where they do not, nobody's word counts.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,8 @@ VERDICTS: Mapping[str, Kind] = {
     "valid": Kind.NORMAL,
     **{kind.value: kind for kind in Kind if kind is not Kind.NORMAL},
 }
+
+_KEY = re.compile("[0-9a-f]{32}")
 
 
 class AnnotationError(Exception):
@@ -94,15 +98,28 @@ def _read(path: Path) -> Iterator[Annotation]:
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Not splitlines: a text may hold other ends of lines, such as U+2028.
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise AnnotationError(f"{path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                yield number, json.loads(line, object_pairs_hook=_object)
             except ValueError as error:
                 raise AnnotationError(f"{path}, row {number} is not JSON: {error}") from error
+            except RecursionError as error:
+                raise AnnotationError(f"{path}, row {number} nests too deep") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; ``json`` alone would let the last of two equal names win."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it names {twice!r} twice")
+    return found
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -121,11 +138,12 @@ def _annotation(where: str, row: Any) -> Annotation:
     said = {name: row.get(name) or "" for name in COLUMNS}
     if not all(isinstance(text, str) and is_text(text) for text in said.values()):
         raise AnnotationError(f"{where} holds something else than text")
-    if not said["key"]:
+    key = said["key"].strip().lower()
+    if not key:
         raise AnnotationError(f"{where} has no key")
+    if not _KEY.fullmatch(key):
+        raise AnnotationError(f"{where}: key {said['key']!r} is no edit's id, 32 hex digits")
     if said["verdict"] not in VERDICTS:
         known = ", ".join(VERDICTS)
         raise AnnotationError(f"{where}: verdict {said['verdict']!r} is none of {known}")
-    return Annotation(
-        said["key"], VERDICTS[said["verdict"]], said["rewritten_en"], said["rewritten_cn"]
-    )
+    return Annotation(key, VERDICTS[said["verdict"]], said["rewritten_en"], said["rewritten_cn"])

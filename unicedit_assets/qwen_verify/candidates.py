@@ -140,6 +140,9 @@ def of_person(candidate: Candidate, annotation: Annotation) -> Candidate:
     trouble = ""
     if kind is Kind.NO_EDIT:
         text = Wording("", "")
+    elif bool(given.en) != bool(given.cn):
+        text = Wording("", "")
+        trouble = "a person rewrote the text in one language only"
     elif given.en and given.cn:
         text = given
     elif kind is Kind.NORMAL:
