@@ -27,6 +27,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_settings(home, SMALL)
     monkeypatch.setenv(HOME_VARIABLE, str(home))
     monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("COLUMNS", "200")
     players = replace(backends(), trainer=ScriptedTrainer())
     monkeypatch.setitem(resources.project.BACKENDS, "embedded", lambda settings: players)
     return home
@@ -78,8 +79,11 @@ def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_are_enough")
-def test_a_worse_version_needs_force_and_a_reason(home: Path, tmp_path: Path) -> None:
-    # As if the gullible one had been registered.
+def test_a_worse_version_needs_force_and_a_reason(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the gullible one had been registered, and were what was registered.
+    monkeypatch.setattr(resources.project, "registered_verifiers", lambda *_: {})
     store = open_project(home).ledger.store
     Versions(store).add("gullible-1", weights(tmp_path / "w"), "sft", {})
     assert "unicedit verify eval gullible-1 scripted-1" in refused(
