@@ -27,7 +27,6 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_settings(home, SMALL)
     monkeypatch.setenv(HOME_VARIABLE, str(home))
     monkeypatch.setenv("DAGSTER_HOME", "")
-    monkeypatch.setenv("COLUMNS", "200")
     players = replace(backends(), trainer=ScriptedTrainer())
     monkeypatch.setitem(resources.project.BACKENDS, "embedded", lambda settings: players)
     return home
@@ -65,7 +64,7 @@ def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) ->
     assert all("paper's Table 5" in one["score"] for one in document)
     listed = told("verify", "list")
     assert "scripted-1 *" in listed
-    assert "embedded or served" in listed
+    assert "embedded, served" in listed
     assert "0 partitions" not in told("verify", "eval", "scripted-1")
     told("verify", "add", "gullible-1x", weights(tmp_path / "w"), "--note", "from elsewhere")
     assert "from elsewhere" in told("verify", "show", "gullible-1x")

@@ -44,7 +44,7 @@ def versions_table(project: Project) -> Table:
     """Return every verifier, the one that verifies now marked."""
     table = Table(title="Verifiers", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("version", "from", "sha256", *(kind.value for kind in TABLE_5), "F1"):
-        table.add_column(name, no_wrap=name == "version")
+        table.add_column(name, no_wrap=name in ("version", "from"))
     versions, now = Versions(project.ledger.store), verifier_version(project)
     registered = {name: versions.require(name) for name in versions.names()}
     for name in sorted({*project.backends.verifiers, *registered}):
@@ -52,11 +52,11 @@ def versions_table(project: Project) -> Table:
         measured = evaluated(project, name) if name in project.backends.verifiers else None
         table.add_row(
             f"{name} *" if name == now else name,
-            f"registered ({kept.method})" if kept else "embedded or served",
+            f"registered ({kept.method})" if kept else "embedded, served",
             kept.sha256[:12] if kept else "",
             *_scores(measured),
         )
-    table.caption = "* verifies now; scores 0-10 on all test pairs, - where not measured"
+    table.caption = "* verifies now; scores 0-10 ± half the 95 % interval, - where not measured"
     return table
 
 
@@ -69,18 +69,18 @@ def _scores(measured: Evaluated | None) -> list[str]:
 
 
 def group_cell(group: Group | None) -> str:
-    """Return a score with its interval."""
+    """Return a score."""
     return estimate_cell(group.score if group else None)
 
 
 def estimate_cell(found: Estimate | None) -> str:
-    """Return a figure with its interval; a dash where there is none."""
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "-"
+    """Return a figure and half the width of its interval; a dash where there is none."""
+    return f"{found.value:.2f} ±{(found.high - found.low) / 2:.2f}" if found else "-"
 
 
 def rate_cell(found: Rate) -> str:
-    """Return a share with its interval; a dash where there were no cases."""
-    return f"{found.share:.3f} [{found.low:.3f}, {found.high:.3f}]" if found.cases else "-"
+    """Return a share and half the width of its interval; a dash where there were no cases."""
+    return f"{found.share:.2f} ±{(found.high - found.low) / 2:.2f}" if found.cases else "-"
 
 
 def scores_tables(found: Sequence[Evaluated]) -> list[Table]:
@@ -97,7 +97,9 @@ def _new(title: str, *columns: str) -> Table:
 
 def _table_5(found: Sequence[Evaluated]) -> Table:
     names = [kind.value.replace("_", " ") for kind in TABLE_5]
-    table = _new("Score 0-10 by kind of pair (all test sets)", *names, "pairs")
+    table = _new(
+        "Score 0-10 by kind of pair, ± half the 95 % interval (all test sets)", *names, "pairs"
+    )
     for one in found:
         whole = one.figures["all"]
         cells = (group_cell(whole.kinds.get(kind)) for kind in TABLE_5)
