@@ -99,7 +99,7 @@ def _claim(out: Path, origin: str) -> None:
 
 
 def _files(source: Path) -> list[Path]:
-    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    files = _parquet_files(source) if source.is_dir() else [source]
     if not files or not all(file.is_file() for file in files):
         raise FileNotFoundError(f"{source} holds no Parquet file: make the training sets first")
     return files
@@ -122,6 +122,11 @@ def training_rows(source: Path, folder: Path) -> PackedExamples:
         if missing:
             raise ValueError(f"{file} lacks {', '.join(missing)}: it is no training set")
     return pack(folder, _rows(files))
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    """Return the files of a set; in a partition of the lake, rejects lie beside its rows."""
+    return sorted(folder.rglob("rows-*.parquet")) or sorted(folder.rglob("*.parquet"))
 
 
 def _rows(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
