@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ CHUNK = 512
 Draw = Callable[[int], Example]
 
 
-class ExampleFolder:
+class ExampleFolder(Sequence[Example]):
     """Rendered examples of one size by index; deterministic, so a later run may go on."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +40,9 @@ class ExampleFolder:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
         if not 0 <= index < len(self._rows):
             raise IndexError(index)
         chunk = int(np.searchsorted(self._ends, index, side="right"))

@@ -7,7 +7,7 @@ each, so that a reply is as short as what it says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from unicedit_assets.synthetic import words
@@ -40,8 +40,8 @@ _PARTICLES = "把的了成为到从在和与使让将并上下里一个，。、
 
 def chain_pieces() -> list[str]:
     """Return what stands between the values of a chain, as one token each."""
-    names = list(SCHEMA["properties"])  # type: ignore[arg-type, call-overload]
-    first, caption, differences, changed, kind, english, chinese = names
+    properties: Any = SCHEMA["properties"]
+    first, caption, differences, changed, kind, english, chinese = properties
     return [
         f'{{"{first}":"',
         f'","{caption}":"',
@@ -62,8 +62,10 @@ def _pieces() -> str:
     An English word with the blank before it, a digit, a Chinese word of the synthetic vocabulary,
     a run of other Chinese, one of anything else.
     """
-    tables = (words.COLOURS, words.CLASSES, words.MATERIALS, words.TEXTURES, words.BACKDROPS)
-    tables += (words.STYLES, words.TONES, words.DIRECTIONS, words.PLACES, words.OTHER)
+    tables: list[Mapping[str, Any]] = [
+        *(words.COLOURS, words.CLASSES, words.MATERIALS, words.TEXTURES, words.BACKDROPS),
+        *(words.STYLES, words.TONES, words.DIRECTIONS, words.PLACES, words.OTHER),
+    ]
     known = {chinese for table in tables for chinese in map(_chinese, table.values())}
     listed = "|".join(map(re.escape, sorted(known, key=lambda word: (-len(word), word))))
     run = f"(?:(?!{listed})[^\\x00-\\x7f{_PARTICLES}])+"

@@ -30,6 +30,7 @@ class _Staged(Trainer):
     """
 
     table = ""
+    lr_scheduler: Any
 
     def __init__(self, *args: Any, budget: Budget, warmup: float, **how: Any) -> None:
         super().__init__(*args, **how)
