@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.pending import State, standings
-from unicedit_assets.pipeline.project import BASELINES, Project
+from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.verified_edits import verifier_version
 from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
 from unicedit_assets.pipeline.verifier_figures import evaluated
@@ -17,7 +18,6 @@ from unicedit_assets.qwen_verify.evaluation import DEFINITION
 from unicedit_assets.qwen_verify.figures import TABLE_5, Figures
 from unicedit_assets.qwen_verify.intervals import Estimate
 from unicedit_assets.qwen_verify.plots import data_uri, reliability_png
-from unicedit_assets.report.text import flat
 from unicedit_assets.truth.outcomes import Rate
 
 WHOLE = "all"
@@ -90,11 +90,17 @@ def _line(project: Project, name: str) -> VerifierLine | None:
     calibration = found.figures[WHOLE].calibration
     return VerifierLine(
         name=name,
-        note=flat(found.fit) if name in BASELINES else "",
+        note=_fitted(found.fit),
         promoted=name == verifier_version(project),
         tests=found.figures,
         reliability=data_uri(reliability_png(name, calibration)) if calibration else "",
     )
+
+
+def _fitted(fit: Json) -> str:
+    if not isinstance(fit, Mapping):
+        return ""
+    return f"threshold {fit['threshold']:.3g}, fitted on {fit['pairs']} training pairs"
 
 
 def estimate(found: Estimate | None) -> str:
