@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from backends import write_photographs
 from cli.test_pipeline_commands import call, told
 from lakes import write_settings
 from measured import SMALL, backends, measured_home
@@ -107,6 +108,22 @@ def test_a_training_makes_what_is_missing_and_goes_on_when_asked_again(home: Pat
     assert '"seed": 3' in shown
     assert "registered (d2po)" in told("verify", "list")
     assert "tiny-1 is registered" not in refused("verify", "train", "tiny-1", "--small")
+
+
+def test_triplets_are_judged_by_any_verifier_of_the_home(empty: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path, [1])
+    row = {
+        "src": "photo-001.png",
+        "edit": "photo-001.png",
+        "prompt_en": "Do it.",
+        "prompt_cn": "做",
+    }
+    (tmp_path / "in.jsonl").write_text(json.dumps(row))
+    out = tmp_path / "out.jsonl"
+    told("verify", "triplets", tmp_path / "in.jsonl", "--out", out, "--verifier", "scripted-1")
+    assert len(out.read_text().splitlines()) == 1
+    trouble = call("verify", "triplets", tmp_path / "in.jsonl", "--verifier", "nobody")
+    assert "there are: evidence-1" in " ".join(trouble.output.split())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from unicedit_assets.domain.roles import Verifier
 from unicedit_assets.published.verification import VerifySummary
 from unicedit_assets.qwen_verify.training import Method
 from unicedit_assets.settings import HOME_VARIABLE
@@ -70,22 +72,36 @@ def triplets(
 
     Example line: {"src": "a.png", "edit": "b.png", "prompt_en": "Remove the boat on the left."}
     """
-    from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
+    from unicedit_assets.evidence.verifier import VERSIONS
     from unicedit_assets.published.verification import VerifySettings, verify_triplets
 
     version = verifier or configured_verifier(home)
     if version not in VERSIONS:
-        raise typer.BadParameter(f"no verifier {version!r}; there are: {', '.join(VERSIONS)}")
+        workers = 1  # each process would hold a model of its own
     with Progress(*_COLUMNS, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("verify", total=None)
         summary = verify_triplets(
             source,
             out,
-            partial(EvidenceVerifier, version),
+            _maker(version, home),
             VerifySettings(root, workers),
             lambda done: progress.update(task, completed=done),
         )
     _show(summary)
+
+
+def _maker(version: str, home: Path) -> Callable[[], Verifier]:
+    """Return what makes a verifier: embedded ones need no project, any other is the home's."""
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.evidence.verifier import VERSIONS, EvidenceVerifier
+
+    if version in VERSIONS:
+        return partial(EvidenceVerifier, version)
+    known = enter(home).backends.verifiers if home.is_dir() else {}
+    if version not in known:
+        names = ", ".join(dict.fromkeys([*VERSIONS, *known]))
+        raise typer.BadParameter(f"no verifier {version!r}; there are: {names}")
+    return lambda: known[version]
 
 
 def _show(summary: VerifySummary) -> None:
