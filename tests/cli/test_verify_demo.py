@@ -43,4 +43,4 @@ def test_it_trains_its_rivals_too_and_puts_all_into_one_table(
     page = (tmp_path / "report.html").read_text()
     assert all(name in page for name in found)
     again = told("verify", "demo", "--out", tmp_path, "--minutes", "0.1", "--ablation")
-    assert again.count("\n0 partitions made") == len(verify_demo.ABLATION) + 1
+    assert again.count(" 0 partitions made") == len(verify_demo.ABLATION) + 1
