@@ -16,6 +16,8 @@ from pipeline.test_verifier_training import ScriptedTrainer
 
 import resources.project
 from resources.project import open_project
+from unicedit_assets.pipeline import verifier_eval
+from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.qwen_verify.training import Declared, Method
 from unicedit_assets.qwen_verify.versions import Versions
 from unicedit_assets.settings import HOME_VARIABLE
@@ -75,6 +77,19 @@ def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) ->
     assert "scripted-2 verifies from now on" in told("verify", "promote", "scripted-2")
     assert "nothing was compared" in told("verify", "show", "scripted-2")
     assert "scripted-2 *" in told("verify", "list")
+
+
+@pytest.mark.slow
+def test_one_that_cannot_be_measured_does_not_hide_the_others(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RegistryError("the baseline cannot be fitted")
+
+    monkeypatch.setattr(verifier_eval, "fit_baseline", fails)
+    out = tmp_path / "figures.json"
+    assert "cannot be fitted" in refused("verify", "eval", "ssim", "scripted-1", "--out", out)
+    assert [one["name"] for one in json.loads(out.read_text())] == ["scripted-1"]
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from resources.verifiers import checked_new_name
-from unicedit_assets.cli.running import make_partitions
+from unicedit_assets.cli.running import RunError, make_partitions
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import MAIN, Project
 from unicedit_assets.pipeline.registry import RegistryError
@@ -161,7 +161,11 @@ def evaluate_all(
             raise RegistryError(f"no verifier {name!r} to evaluate; there are: {', '.join(known)}")
     project.run(Ref(VerifierTests.name, MAIN))
     refs = [Ref(QwenVerifyEval.name, name) for name in names or known]
-    make_partitions(project, instance, refs, console)
+    trouble = None
+    try:
+        make_partitions(project, instance, refs, console)
+    except RunError as error:  # one that cannot be measured must not hide the others
+        trouble = error
     found = all_evaluated(project)
     _keep(project, found)
     for table in scores_tables(found):
@@ -170,6 +174,8 @@ def evaluate_all(
         document = [one.to_json() for one in found]
         out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
         console.print(f"figures: {out}", soft_wrap=True, markup=False)
+    if trouble:
+        raise trouble
 
 
 def _keep(project: Project, found: Sequence[Evaluated]) -> None:
