@@ -53,7 +53,7 @@ def test_it_looks_at_the_pictures_and_says_the_same_again(tiny_verify_folder: Pa
 @pytest.fixture(scope="module")
 def url(tiny_verify_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The real vLLM server with the tiny model, which it knows through the entry point."""
-    from vlm.test_vllm_server import Server
+    from vllm_process import VllmServer
 
     plugin = tmp_path_factory.mktemp("plugin")
     metadata = plugin / "unicedit_plugin-0.dist-info"
@@ -65,7 +65,7 @@ def url(tiny_verify_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     with pytest.MonkeyPatch.context() as patch:
         paths = [str(plugin), str(here), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
-        server = Server(tiny_verify_folder, plugin / "log")
+        server = VllmServer(tiny_verify_folder, plugin / "log")
     try:
         server.wait(400)
         yield server.url
