@@ -16,7 +16,7 @@ from resources.vlms.build import vlm_from
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels, Verdict, Verifier
 from unicedit_assets.pipeline.project import BASELINES
-from unicedit_assets.qwen_verify.versions import Version, VersionError, Versions
+from unicedit_assets.qwen_verify.versions import CACHE, Version, VersionError, Versions
 from unicedit_assets.settings import Settings, SettingsError
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VlmModel
 from unicedit_assets.storage.blobs import BlobStore, open_store
@@ -28,7 +28,6 @@ TRANSFORMERS = "transformers"
 # A trained one writes a chain and ends; what it does not write at once, it does not write when it
 # is asked in words that it never saw.
 _TOKENS, _ATTEMPTS = 512, 1
-CACHE = "models/verifiers"
 
 _BUILT: dict[tuple[str, str], VlmVerifier] = {}
 _LOCK = threading.Lock()

@@ -21,6 +21,7 @@ from unicedit_assets.domain.identity import Json
 from unicedit_assets.qwen_verify.question import Example
 from unicedit_assets.qwen_verify.training import (
     SMALL,
+    STAGES,
     CurvePoint,
     Method,
     Trained,
@@ -32,7 +33,6 @@ from unicedit_assets.settings.training import TrainingSettings
 
 _NEEDED = ("torch", "transformers", "peft", "tokenizers")
 _SMALL_MINUTES = 60.0
-_STAGES = ("sft", "preference")
 # Examples that the tokenizer of a small model sees.
 _CORPUS = 8_000
 _FIGURES = ("loss", "learning_rate", "margin", "preferred")
@@ -58,7 +58,7 @@ class QwenVerifyTrainer:
     def defaults(self, base: str, minutes: float | None) -> Mapping[str, Json]:
         """Return the settings that suit a base; see ``VerifierTrainer``."""
         if base != SMALL:
-            return {f"{stage}.minutes": minutes / 2 for stage in _STAGES} if minutes else {}
+            return {f"{stage}.minutes": minutes / 2 for stage in STAGES} if minutes else {}
         _require()
         from resources.qwen_verify.small import small_settings
 

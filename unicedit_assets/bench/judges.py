@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 from unicedit_assets.bench.errors import BenchError
 from unicedit_assets.domain.identity import Json, digest
@@ -326,8 +326,3 @@ def require_distinct(judges: Sequence[BenchJudge]) -> None:
         if judge.name in seen:
             raise BenchError(f"the judge {judge.name} is given twice; for more replies: --repeats")
         seen.add(judge.name)
-
-
-def keys_of(decoding: Mapping[str, Any]) -> ReplyKeys:
-    """Return the reply's keys as a record's decoding settings hold them."""
-    return ReplyKeys(**decoding["keys"])

@@ -19,14 +19,13 @@ from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
 from unicedit_assets.pipeline.verifier_training import PREFERRED, SUPERVISED, checked, trainer_of
 from unicedit_assets.qwen_verify.training import (
     SMALL,
+    STAGES,
     Declared,
     Method,
     TrainingError,
     VerifierTrainer,
     sft_name,
 )
-
-_STAGES = ("sft", "preference")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def declared_of(
     if options.lora_rank is not None:
         changed["lora_rank"] = options.lora_rank
     if options.epochs is not None:
-        changed |= {f"{stage}.epochs": options.epochs for stage in _STAGES}
+        changed |= {f"{stage}.epochs": options.epochs for stage in STAGES}
     changed |= dict(map(_change, options.changes))
     return Declared(version, base, options.method, changed, options.sft_of)
 

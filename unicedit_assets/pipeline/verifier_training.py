@@ -8,7 +8,6 @@ that was cut off right after is adopted, not trained again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +21,7 @@ from unicedit_assets.pipeline.verifier_sets import PREFERENCE, SFT
 from unicedit_assets.qwen_verify.packing import PackedExamples, pack
 from unicedit_assets.qwen_verify.splitting import Split
 from unicedit_assets.qwen_verify.training import (
+    STAGES,
     Declared,
     Method,
     Trained,
@@ -30,7 +30,7 @@ from unicedit_assets.qwen_verify.training import (
     VerifierTrainer,
     sft_name,
 )
-from unicedit_assets.qwen_verify.versions import Version, VersionError, Versions
+from unicedit_assets.qwen_verify.versions import CACHE, Version, VersionError, Versions
 from unicedit_assets.settings.training import TrainingSettings
 from unicedit_assets.storage.terms import ChunkOutput
 
@@ -55,7 +55,7 @@ class TrainingStage:
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         declared = project.registry.training(partition)
         settings = effective(project.settings.training, declared).identity_fields()
-        common = {name: value for name, value in settings.items() if name not in _STAGES}
+        common = {name: value for name, value in settings.items() if name not in STAGES}
         if self.name == SUPERVISED:
             base = dict(trainer_of(project).base_identity(declared.base))
             return {"base": base, **common, "sft": settings["sft"]}
@@ -103,7 +103,7 @@ class TrainingStage:
         if method is not Method.SFT:
             versions = Versions(project.ledger.store)
             supervised = versions.require(sft_name(declared.supervised))
-            base = str(versions.materialize(supervised, project.home / "models/verifiers"))
+            base = str(versions.materialize(supervised, project.home / CACHE))
         set_name = SFT if method is Method.SFT else PREFERENCE
         job = TrainingJob(
             method=method,
@@ -118,9 +118,6 @@ class TrainingStage:
                 "edits, first"
             )
         return trainer_of(project).train(job)
-
-
-_STAGES = ("sft", "preference")
 
 
 def _adopted(versions: Versions, name: str, made_by: Mapping[str, Json]) -> Version | None:
@@ -256,8 +253,3 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, 
     for row in rows:
         found.setdefault(row["figure"], []).append((float(row["step"]), float(row["value"])))
     return found
-
-
-def work_folder(project: Project, name: str) -> Path:
-    """Return where a training's checkpoints are; they may be removed when it is done."""
-    return project.home / WORK / name

@@ -18,6 +18,9 @@ from unicedit_assets.qwen_verify.question import Example
 SMALL = "small"
 """The base that needs no weights: a few million parameters, trained from scratch on a CPU."""
 
+# The tables of ``TrainingSettings`` that each are a stage.
+STAGES = ("sft", "preference")
+
 
 class Method(StrEnum):
     """How a version was trained last."""

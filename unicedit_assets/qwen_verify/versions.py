@@ -28,6 +28,8 @@ from unicedit_assets.domain.names import RULE, is_name
 from unicedit_assets.storage.blobs import BlobStore, MissingBlob, StorageError, is_key
 from unicedit_assets.storage.manifests import Natural, Record, Sha256
 
+# Below a home: where the weights of versions lie to be loaded.
+CACHE = "models/verifiers"
 _TOP = "verifiers"
 _BLOCK = 1 << 20
 # What a version may consist of: weights that hold no code, and texts.

@@ -152,11 +152,6 @@ def article(phrase: str) -> str:
     return f"{'an' if phrase[0] in 'aeio' else 'a'} {phrase}"
 
 
-def without_article(phrase: str) -> str:
-    """Undo ``article``."""
-    return phrase.removeprefix("an ").removeprefix("a ")
-
-
 def plural(phrase: str) -> str:
     """Return an object phrase in the plural: the class is a phrase's word before " in "."""
     head, joint, tail = phrase.partition(" in ")
