@@ -39,6 +39,28 @@ def test_both_languages_claim_alike(en: str, cn: str, same: bool) -> None:
     assert alike(one, two, Language.SCENE) is same
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Swap the positions of the red ball and the blue box.",
+         "Swap the positions of the blue box and the red ball."),
+        ("Change the colour of both the red ball and blue box to green.",
+         "Change the colour of both the blue box and red ball to green."),
+        ("将红色的球和蓝色的箱子的颜色都改为绿色。", "将蓝色的箱子和红色的球的颜色都改为绿色。"),
+    ],
+)  # fmt: skip
+def test_the_order_of_two_equal_things_claims_nothing(one: str, other: str) -> None:
+    assert read(one, Language.SCENE) == read(other, Language.SCENE) is not None
+
+
+def test_a_symmetric_edit_claims_alike_in_both_languages() -> None:
+    en = read("Swap the positions of the red ball and the blue box.", Language.SCENE)
+    cn = read("交换蓝色的箱子与红色的球的位置。", Language.SCENE)
+    assert en and cn and alike(en, cn, Language.SCENE)
+    other = read("交换蓝色的箱子与绿色的球的位置。", Language.SCENE)
+    assert other and not alike(en, other, Language.SCENE)
+
+
 def test_agreement_counts_what_is_shared_of_all_that_is_claimed() -> None:
     true = {"operation": "move", "target": "ball", "direction": "left"}
     assert agreement(true, true) == 1.0

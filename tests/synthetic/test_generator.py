@@ -13,7 +13,8 @@ from tests.photographs import photograph
 from unicedit_assets.domain.taxonomy import SUBTASKS, needs_reasoning
 from unicedit_assets.domain.texts import is_chinese, is_english, is_text
 from unicedit_assets.qwen_verify.chain import CLASS_OF, chain_of, rejected_chain
-from unicedit_assets.synthetic.failures import VISIBLE
+from unicedit_assets.synthetic.compose import Draw, width_of
+from unicedit_assets.synthetic.failures import VISIBLE, collaterals
 from unicedit_assets.synthetic.generator import (
     DISTRIBUTION,
     HELD_OUT_CLASSES,
@@ -23,6 +24,8 @@ from unicedit_assets.synthetic.generator import (
     slots_of,
 )
 from unicedit_assets.synthetic.pair import Kind, SyntheticPair
+from unicedit_assets.synthetic.scene import seen
+from unicedit_assets.synthetic.scene_edits import relation, zoom
 from unicedit_assets.synthetic.wording import held_out
 
 SIZE = (112, 112)
@@ -121,6 +124,59 @@ def test_a_misaligned_target_exists_in_the_source() -> None:
         pair = pair_of(subtask, Kind.MISALIGNED)
         for word in pair.said.slots["target"].split(" "):
             assert word in (*pair.source_caption.replace(",", "").split(), "left", "right")
+
+
+def test_no_operation_is_only_ever_said_falsely() -> None:
+    spec = PairSpec(size=(48, 48), style="plain")
+    few = replace(spec, subtasks=("Subject Addition", "Subject Removal"))
+    pairs = [make_pair(seed, one) for one in (spec, few) for seed in range(200)]
+    told = {p.said.slots["operation"] for p in pairs if p.kind is Kind.HALLUCINATION}
+    true = {p.true.slots["operation"] for p in pairs if p.true}
+    # Else a text could be called wrong by its verb alone.
+    assert "duplicate" in told and told <= true
+
+
+def test_a_misaligned_text_asks_for_something_that_is_not_so_already() -> None:
+    for seed in range(60):
+        spec = PairSpec("Color Alteration", Kind.MISALIGNED, size=(48, 48))
+        said = make_pair(seed, spec).said.slots
+        assert said["attribute"] not in said["target"].split(" ")
+        said = make_pair(seed, replace(spec, subtask="Motion Change")).said.slots
+        if said["attribute"] in ("upside down", "lying on its side"):
+            assert not {"ball", "box", "book", "star"} & set(said["target"].split(" "))
+
+
+def test_what_grew_one_way_is_never_wrong_to_be_called_larger() -> None:
+    for seed in range(60):
+        spec = PairSpec("Shape-Size Alteration", Kind.HALLUCINATION, size=(48, 48))
+        pair = make_pair(seed, spec)
+        assert pair.true
+        now, told = pair.true.slots["direction"], pair.said.slots["direction"]
+        grew = {"larger", "taller", "wider"}
+        assert not (now in grew and told == "larger") and not (now == "larger" and told in grew)
+
+
+def test_what_is_behind_is_partly_seen_beside() -> None:
+    for seed in range(80):
+        edit = relation(Draw(np.random.default_rng(seed), False, False, 1.0, False))
+        if edit.slots["direction"] == "behind":
+            item, base = edit.after.items
+            assert item.depth > base.depth and abs(item.x - base.x) > 0.3 * width_of(base)
+            assert 0 < item.x < 1 and item.y < base.y
+
+
+def test_a_change_nobody_asked_for_is_not_one_that_a_wider_view_brings_in() -> None:
+    seen_ones = 0
+    for seed in range(40):
+        draw = Draw(np.random.default_rng(seed), False, False, 1.0, True)
+        edit = zoom(draw)
+        if edit.slots["direction"] == "in":
+            continue
+        hidden = [item for item in edit.after.items if not seen(item, edit.before.camera)]
+        seen_ones += len(hidden)
+        for what, _ in collaterals(draw, edit):
+            assert not any(f"the {item.phrase} also" in what for item in hidden)
+    assert seen_ones
 
 
 def test_the_mask_holds_all_that_changed() -> None:

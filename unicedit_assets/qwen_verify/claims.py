@@ -68,7 +68,20 @@ _READERS: Mapping[Language, Callable[[str], Claims | None]] = {
 def read(text: str, written_in: Language = Language.EMBEDDED) -> Claims | None:
     """Return what an instruction claims; None when it is not a text of that language."""
     reader = _READERS.get(written_in)
-    return reader(text) if reader and text else None
+    found = reader(text) if reader and text else None
+    return _unordered(found) if found else None
+
+
+def _unordered(found: Claims) -> Claims:
+    """Return claims with the two things of a symmetric edit in one order, whichever was said."""
+    operation = found["operation"]
+    if operation == "swap" and {"target", "attribute"} <= found.keys():
+        target, attribute = sorted((found["target"], found["attribute"]))
+        return {**found, "target": target, "attribute": attribute}
+    if operation == "recolour both":
+        joint = " and " if " and " in found["target"] else "和"
+        return {**found, "target": joint.join(sorted(found["target"].split(joint)))}
+    return found
 
 
 def language_of(text: str) -> Language:
@@ -80,7 +93,7 @@ def alike(en: Claims, cn: Claims, written_in: Language) -> bool:
     """Tell whether an English and a Chinese text claim the same."""
     if written_in is Language.SCENE:
         # What a Chinese text of scenes claims is told in Chinese words.
-        return dict(reading.in_chinese(en)) == dict(cn)
+        return dict(_unordered(reading.in_chinese(en))) == dict(cn)
     return dict(en) == dict(cn)
 
 

@@ -16,7 +16,7 @@ from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.compose import Draw
 from unicedit_assets.synthetic.edit import Edit
-from unicedit_assets.synthetic.scene import Item, Scene, refer
+from unicedit_assets.synthetic.scene import Item, Scene, refer, seen
 from unicedit_assets.synthetic.sprites import shape_of
 
 VISIBLE = 0.1
@@ -27,36 +27,45 @@ Collateral = Callable[[float], Scene]
 def collaterals(draw: Draw, edit: Edit) -> Iterator[tuple[str, Collateral]]:
     """Yield changes nobody asked for, in random order: a difference, and the scene by strength."""
     after = edit.after
-    choices: list[tuple[str, Collateral]] = [_stray(draw, edit)]
+    choices = _stray(draw, edit)
     if not after.tone and edit.slots["operation"] not in ("style", "imagine", "zoom"):
         tone = draw.pick(("warm", "cool"))
         tinted = f"the whole picture also became {tone}er"
         choices.append((tinted, lambda s: replace(after, tone=tone, tone_strength=0.8 * s)))
     for index in range(len(after.items)):
-        if index not in edit.touched:
+        if index not in edit.touched and _in_view(after.items[index], edit):
             choices += _to_item(draw, edit, index)
     for position in draw.rng.permutation(len(choices)):
         yield choices[int(position)]
 
 
-def _stray(draw: Draw, edit: Edit) -> tuple[str, Collateral]:
-    """An object that appears, the larger the stronger."""
+def _stray(draw: Draw, edit: Edit) -> list[tuple[str, Collateral]]:
+    """An object that appears, the larger the stronger; none where no place for it is in view."""
     after = edit.after
     there = {item.name for item in (*after.items, *edit.before.items)}
     name = draw.pick(draw.classes, *there, "table", "car") if len(draw.classes) > 7 else "star"
     item = Item(name, draw.colour(after.backdrop, after.plain), 0.5, 0.5, 0.3, depth=-2)
     heights = (0.36, 0.97) if shape_of(item).floats else (0.7, 0.97)
-    spots = [(x, y) for x in (0.16, 0.5, 0.84) for y in heights]
-    away = [
-        min([abs(x - i.x) + abs(y - i.y + i.size / 2) for i in after.items] or [1.0])
-        for x, y in spots
+    placed = (replace(item, x=x, y=y) for x in (0.16, 0.5, 0.84) for y in heights)
+    shown = [one for one in placed if _in_view(one, edit)]
+    if not shown:
+        return []
+
+    def room(one: Item) -> float:
+        return min([abs(one.x - i.x) + abs(one.y - i.y + i.size / 2) for i in after.items] or [1.0])
+
+    stray = max(shown, key=room)
+    return [
+        (
+            f"{words.article(item.phrase)} also appeared",
+            lambda s: after.with_items(replace(stray, size=0.3 * s)) if s > 0 else after,
+        )
     ]
-    x, y = spots[int(np.argmax(away))]
-    item = replace(item, x=x, y=y)
-    return (
-        f"{words.article(item.phrase)} also appeared",
-        lambda s: after.with_items(replace(item, size=0.3 * s)) if s > 0 else after,
-    )
+
+
+def _in_view(item: Item, edit: Edit) -> bool:
+    """Tell whether an item is seen before and after; what a wider view brings in was asked for."""
+    return all(seen(item, camera) for camera in (edit.before.camera, edit.after.camera))
 
 
 def _to_item(draw: Draw, edit: Edit, index: int) -> list[tuple[str, Collateral]]:
@@ -165,13 +174,18 @@ def _bytes(image: np.ndarray) -> Pixels:
 
 def elsewhere(edit: Edit, rng: np.random.Generator) -> dict[str, str]:
     """Return the claim that an object of the source was recoloured, which it was not."""
-    index = int(rng.integers(len(edit.before.items)))
-    item = edit.before.items[index]
+    before = edit.before
+    names = [refer(before, index) for index in range(len(before.items))]
+    target = edit.slots.get("target")
+    # What was edited is another target only where there is nothing else.
+    left = [i for i, item in enumerate(before.items) if _in_view(item, edit) and names[i] != target]
+    index = int(rng.choice(left or range(len(names))))
+    item = before.items[index]
     colours = [c for c in ("red", "green", "blue", "yellow", "purple") if c != item.colour]
     taken = edit.slots.get("attribute")
     colour = next(c for c in rng.permutation(colours) if c != taken)
     return {
         "operation": "recolour",
-        "target": refer(edit.before, index),
+        "target": names[index],
         "attribute": str(colour),
     }

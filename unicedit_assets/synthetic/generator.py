@@ -49,7 +49,7 @@ DISTRIBUTION: Mapping[Kind, float] = MappingProxyType(
         Kind.SHIFTED: 0.09,
     }
 )
-CODE_VERSION = 1
+CODE_VERSION = 2
 # Of a picture's pixels, how many must differ, and by how much in any channel.
 _LEAST_SHARE = 0.0015
 _DIFFERS = 8

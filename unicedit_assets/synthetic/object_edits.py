@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.compose import UPRIGHT, Draw, inside, width_of
 from unicedit_assets.synthetic.edit import Edit
-from unicedit_assets.synthetic.scene import LEFT_ENDS, RIGHT_BEGINS, Scene, place, refer
+from unicedit_assets.synthetic.scene import LEFT_ENDS, RIGHT_BEGINS, Item, Scene, place, refer
 
 _PLACES = ("left", "centre", "right")
 _POSES = tuple(words.POSES)[:6]
 _TURNS = {"upside down": 180.0, "lying on its side": 90.0, "tilted": 35.0}
 
 
-def others_of(scene: Scene, *indices: int) -> tuple[str, ...]:
-    """Return how the items that an edit leaves alone are referred to."""
-    return tuple(refer(scene, i) for i in range(len(scene.items)) if i not in indices)
+def others_of(
+    scene: Scene, *indices: int, where: Callable[[Item], bool] = lambda item: True
+) -> tuple[str, ...]:
+    """Return how the items that an edit leaves alone are referred to.
+
+    Args:
+        scene: before the edit.
+        indices: of what the edit changes.
+        where: tells of which items the edit could have been asked: nobody paints blue what is blue.
+    """
+    left = (i for i in range(len(scene.items)) if i not in indices)
+    return tuple(refer(scene, i) for i in left if where(scene.items[i]))
 
 
 def without(values: Sequence[str], *gone: str) -> tuple[str, ...]:
@@ -31,7 +40,9 @@ def _clear(x: float) -> float:
 
 
 def add(draw: Draw) -> Edit:
-    """Add an object at the left, centre or right."""
+    """Add an object at the left, centre or right, or a second one of what is there."""
+    if draw.chance(0.25):
+        return _duplicate(draw)
     after = draw.scene(least=2)
     # Not one that stands where two thirds of the picture meet.
     index = max(range(len(after.items)), key=lambda i: _clear(after.items[i].x))
@@ -48,6 +59,23 @@ def add(draw: Draw) -> Edit:
     what = f"{words.article(item.phrase)} appeared at the {place(item)}"
     touched = frozenset({index})
     return Edit(after.without(index), after, slots, wrong, differences=(what,), touched=touched)
+
+
+def _duplicate(draw: Draw) -> Edit:
+    scene = draw.scene()
+    items = scene.items[:2]
+    placed = draw.arrange([*items, items[0]])
+    same = round(min(placed[0].size, placed[-1].size), 4)
+    after = replace(scene, items=placed).put(0, size=same).put(len(items), size=same)
+    before = after.without(len(items))
+    name = refer(before, 0)
+    return Edit(
+        *(before, after, {"operation": "duplicate", "target": name}),
+        {"operation": ("remove",)},
+        others=others_of(before, 0),
+        differences=(f"a second {name} appeared",),
+        touched=frozenset({0, len(items)}),
+    )
 
 
 def remove(draw: Draw) -> Edit:
@@ -143,7 +171,8 @@ def count(draw: Draw) -> Edit:
     return Edit(
         *(before, after, {"operation": "count", "target": phrase, "count": str(result)}),
         {"count": wrong},
-        others=tuple(item.phrase for item in full.items[larger:]),
+        # Of the others there is one each.
+        others=tuple(item.phrase for item in full.items[larger:] if result > 1),
         differences=(what,),
         touched=frozenset(range(result)),
     )
@@ -168,7 +197,10 @@ def portrait(draw: Draw) -> Edit:
         *(before, before.put(0, **{field: value})),
         {"operation": operation, "target": name, "attribute": value},
         {"attribute": without(values, value)},
-        others=tuple(refer(before, 1) for _ in range(1) if two),
+        others=others_of(
+            *(before, 0),
+            where=lambda it: it.name == "person" and getattr(it, field) != value,
+        ),
         differences=(f"the {operation} of the {name} became {value}",),
         touched=frozenset({0}),
     )
@@ -186,7 +218,7 @@ def lettering(draw: Draw) -> Edit:
         *(before, before.put(0, text=new)),
         {"operation": "text", "target": name, "attribute": new},
         {"attribute": without(words.TEXTS, new, old)},
-        others=tuple(refer(before, 1) for _ in range(1) if two),
+        others=others_of(before, 0, where=lambda item: item.name == "sign"),
         differences=(f'the text on the {name} changed from "{old}" to "{new}"',),
         touched=frozenset({0}),
     )
@@ -203,7 +235,7 @@ def recolour(draw: Draw) -> Edit:
         *(before, before.put(index, colour=value)),
         {"operation": "recolour", "target": name, "attribute": value},
         {"attribute": without(values, value)},
-        others=others_of(before, index),
+        others=others_of(before, index, where=lambda other: other.colour != value),
         differences=(f"the {name} changed from {item.colour} to {value}",),
         touched=frozenset({index}),
     )
@@ -222,7 +254,10 @@ def _surface(draw: Draw, operation: str, values: Sequence[str]) -> Edit:
         *(before, before.put(0, **{operation: value})),
         {"operation": operation, "target": name, "attribute": value},
         {"attribute": without(values, value)},
-        others=others_of(before, 0),
+        others=others_of(
+            *(before, 0),
+            where=lambda item: item.name in _BULKY and getattr(item, operation) != value,
+        ),
         differences=(what,),
         touched=frozenset({0}),
     )
@@ -264,6 +299,15 @@ def growing(scene: Scene, index: int) -> tuple[str, ...]:
     )
 
 
+# Direction -> what is false of it; who grows one way has become larger, too.
+_NOT_SO: Mapping[str, tuple[str, ...]] = {
+    "larger": ("smaller",),
+    "smaller": ("larger", "taller", "wider"),
+    "taller": ("smaller", "wider"),
+    "wider": ("smaller", "taller"),
+}
+
+
 def resize(draw: Draw) -> Edit:
     """Change an object's size or proportions."""
     before = draw.scene(twins=True)
@@ -273,7 +317,7 @@ def resize(draw: Draw) -> Edit:
     return Edit(
         *(before, resized(before, index, direction, draw.strength)),
         {"operation": "resize", "target": name, "direction": direction},
-        {"direction": without(("larger", "smaller", "taller", "wider"), direction)},
+        {"direction": _NOT_SO[direction]},
         others=others_of(before, index),
         differences=(f"the {name} became {direction}",),
         touched=frozenset({index}),
@@ -288,15 +332,17 @@ def motion(draw: Draw) -> Edit:
         before = draw.scene(first=("person",), least=2 if two else 1)
         value = draw.pick(_POSES, "standing")
         after, poses = before.put(0, pose=value), without(_POSES, "standing", value)
+        poseable: tuple[str, ...] = ("person",)
     else:
         before = draw.scene(within=UPRIGHT)
         value = draw.pick(tuple(_TURNS))
         after, poses = before.put(0, turn=_TURNS[value]), without(tuple(_TURNS), value)
+        poseable = UPRIGHT
     name = refer(before, 0)
     return Edit(
         *(before, after, {"operation": "pose", "target": name, "attribute": value}),
         {"attribute": poses},
-        others=others_of(before, 0),
+        others=others_of(before, 0, where=lambda item: item.name in poseable),
         differences=(f"the {name} is now {value}",),
         touched=frozenset({0}),
     )

@@ -108,7 +108,8 @@ def _words_of(operation: str, name: str, form: str, language: int) -> str:
     if name == "count":
         return r"\d+"
     if name == "direction":
-        return _any(_side(words.DIRECTIONS, language))
+        known = {each: words.DIRECTIONS[each] for each in words.DIRECTIONS_OF[operation]}
+        return _any(_side(known, language))
     thing = _thing(language, form == "many")
     if name == "target":
         joint = (" and ", "和")[language]

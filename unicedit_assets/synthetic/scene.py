@@ -140,8 +140,7 @@ def refer(scene: Scene, index: int) -> str:
 
 def caption(scene: Scene) -> str:
     """Return the canonical caption: what there is from left to right, where, how it is shown."""
-    seen = (_seen(item, scene.camera) for item in scene.items)
-    there = [item for item in seen if 0 < item.x < 1 and 0 < item.y < 1.4]
+    there = [_viewed(item, scene.camera) for item in scene.items if seen(item, scene.camera)]
     named = [_captioned(item) for item in sorted(there, key=lambda item: item.x)]
     ground = (
         f"{words.article(scene.plain)} background" if scene.plain else words.article(scene.backdrop)
@@ -156,7 +155,13 @@ def caption(scene: Scene) -> str:
     return ", ".join(parts)
 
 
-def _seen(item: Item, camera: Camera) -> Item:
+def seen(item: Item, camera: Camera) -> bool:
+    """Tell whether a camera shows an item, or at least its middle."""
+    middle = _viewed(replace(item, y=item.y - item.size / 2), camera)
+    return 0 < middle.x < 1 and 0 < middle.y < 1
+
+
+def _viewed(item: Item, camera: Camera) -> Item:
     """Return the item at its place in the picture."""
     x, y = ((at - mid) * camera.zoom + mid for at, mid in ((item.x, camera.x), (item.y, camera.y)))
     return replace(item, x=x, y=y)

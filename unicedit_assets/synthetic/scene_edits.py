@@ -179,8 +179,9 @@ def _beside(item: Item, base: Item, direction: str) -> dict[str, object]:
         return {"x": base.x, "y": round(base.y - base.size * inset, 4), "depth": -1}
     if direction == "in front of":
         return {"x": base.x, "y": 0.98, "depth": -1}
-    tall = max(base.size - 0.42 * item.size, 0.1)
-    return {"x": base.x, "y": round(base.y - tall, 4), "depth": 1}
+    # Half hidden, on the side it came from, its foot a little farther up the ground.
+    half = width_of(base) / 2 * (1 if item.x > base.x else -1)
+    return {"x": round(base.x + half, 4), "y": round(base.y - 0.05, 4), "depth": 1}
 
 
 def coordination(draw: Draw) -> Edit:
@@ -326,7 +327,9 @@ def implicit(draw: Draw) -> Edit:
     return Edit(
         *(before, after, {"operation": "happen", "target": name, "attribute": effect}),
         {"attribute": without(tuple(words.EFFECTS), effect)},
-        others=others_of(before, 0),
+        others=others_of(
+            before, 0, where=lambda item: gone or (item.name in UPRIGHT and not light)
+        ),
         differences=(f"the {name} was {effect}",),
         points=(_point(english.format(name), chinese.format(words.chinese(name))),),
         touched=frozenset() if gone else frozenset({0}),

@@ -12,7 +12,6 @@ from unicedit_assets.prompts import load_prompt
 from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.pair import Wording
 
-_VALUES = {"direction": "|".join(words.DIRECTIONS), "count": r"\d+"}
 _FIELD = re.compile(r"\{(?:(a|many|one|measure):)?(\w+)\}")
 
 
@@ -92,10 +91,16 @@ def _readers() -> tuple[tuple[str, re.Pattern[str], tuple[tuple[str, str], ...]]
         for match in _FIELD.finditer(english):
             pattern += re.escape(english[at : match.start()])
             before = "(?:an?) " if match[1] == "a" else ""
-            pattern += f"{before}(?P<{match[2]}>{_VALUES.get(match[2], '[^.]+?')})"
+            pattern += f"{before}(?P<{match[2]}>{_values(operation, match[2])})"
             at = match.end()
         readers.append((operation, re.compile(pattern + re.escape(english[at:])), fields))
     return tuple(sorted(readers, key=lambda reader: -len(reader[1].pattern)))
+
+
+def _values(operation: str, name: str) -> str:
+    if name == "direction":
+        return "|".join(words.DIRECTIONS_OF[operation])
+    return r"\d+" if name == "count" else "[^.]+?"
 
 
 def slots_of(text_en: str) -> Mapping[str, str] | None:

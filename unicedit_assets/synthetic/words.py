@@ -134,6 +134,17 @@ DIRECTIONS: Mapping[str, str] = {
     "in front of": "前面",
     "behind": "后面",
 }
+_SIZES = ("larger", "smaller", "taller", "wider")
+# Operation -> the directions that it can have; no two share a Chinese word within one of them.
+DIRECTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "add": ("left", "right", "centre"),
+    "resize": _SIZES,
+    "recolour and resize": _SIZES,
+    "viewpoint": ("the left", "the right", "above"),
+    "zoom": ("in", "out"),
+    "move": ("left", "right"),
+    "relate": ("on top of", "in front of", "behind"),
+}
 PLACES: Mapping[str, str] = {"left": "左边", "right": "右边", "middle": "中间"}
 OTHER: Mapping[str, str] = {
     "picture": "画面",
