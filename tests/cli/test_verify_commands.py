@@ -106,6 +106,14 @@ def test_a_worse_version_needs_force_and_a_reason(
     )
     told("verify", "eval", "gullible-1", "scripted-1")
     assert Versions(store).evaluations("gullible-1")
+    compared = told("verify", "compare", "gullible-1", "scripted-1", "--test", "scenes")
+    assert "pair by pair (scenes)" in compared
+    assert "no edit is changed 0.000 1.000 -1.000 -1.000 to -1.000 1 worse" in compared
+    assert "normal exact text" in compared
+    assert "no test set 'moon'" in refused(
+        *("verify", "compare", "gullible-1", "scripted-1", "--test", "moon")
+    )
+    assert "unicedit verify eval ssim" in refused("verify", "compare", "gullible-1", "ssim")
     assert "is worse than scripted-1" in refused("verify", "promote", "gullible-1")
     assert "needs a reason" in refused("verify", "promote", "gullible-1", "--force")
     forced = told("verify", "promote", "gullible-1", "--force", "--reason", "a trial")
@@ -188,7 +196,7 @@ def test_a_supervised_version_never_shares_a_training_s_name(empty: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "command", ["triplets", "train", "demo", "list", "show", "add", "eval", "promote"]
+    "command", ["triplets", "train", "demo", "list", "show", "add", "eval", "compare", "promote"]
 )
 def test_help_teaches(command: str) -> None:
     assert len(told("verify", command, "--help")) > 150

@@ -9,6 +9,7 @@ from unicedit_assets.cli.running import RunError
 from unicedit_assets.published.audit.files import NoDataError
 from unicedit_assets.published.triplets import InputError
 from unicedit_assets.published.verdicts import OutputError
+from unicedit_assets.qwen_verify.promotion import NotComparable
 from unicedit_assets.vlm.judge_prompts import PromptsError
 
 _EXPECTED = (
@@ -17,6 +18,7 @@ _EXPECTED = (
     InputError,
     NoDataError,
     NoPhotographsError,
+    NotComparable,
     OutputError,
     PromptsError,
     RunError,

@@ -21,10 +21,12 @@ from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verified_edits import verifier_version
 from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
-from unicedit_assets.pipeline.verifier_figures import Evaluated, all_evaluated, evaluated
+from unicedit_assets.pipeline.verifier_figures import Evaluated, all_evaluated, evaluated, marks_of
 from unicedit_assets.pipeline.verifier_tests import VerifierTests
+from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.figures import TABLE_5, Group
 from unicedit_assets.qwen_verify.intervals import Estimate
+from unicedit_assets.qwen_verify.promotion import ALL_MEASURES, compare
 from unicedit_assets.qwen_verify.versions import Versions
 from unicedit_assets.truth.outcomes import Rate
 
@@ -140,6 +142,41 @@ def _texts(found: Sequence[Evaluated]) -> Table:
         cells += [rate_cell(texts.claims[name]) for name in claims]
         table.add_row(one.name, rate_cell(texts.exact), *cells, rate_cell(texts.alike))
     return table
+
+
+def comparison_table(project: Project, version: str, other: str, test: str) -> Table:
+    """Return how two measured verifiers differ, pair by pair, on every kind.
+
+    Raises:
+        RegistryError: one of them was not measured, or there is no such test set.
+        NotComparable: there are too few pairs.
+    """
+    one, two = (_measured_marks(project, name) for name in (version, other))
+    tests = sorted({mark.truth.test for mark in one})
+    if test and test not in tests:
+        raise RegistryError(f"no test set {test!r}; there are: {', '.join(tests)}")
+    chosen = ([m for m in marks if test in ("", m.truth.test)] for marks in (one, two))
+    table = _new(
+        f"{version} against {other}, pair by pair ({test or 'all test sets'})",
+        *("measure", version, other, "difference", "95 % interval", "pairs", ""),
+    )
+    table.columns[0].header = "kind"
+    for each in compare(*chosen, ALL_MEASURES):
+        verdict = "better" if each.is_better else "worse" if each.is_worse else "level"
+        apart = each.difference
+        table.add_row(
+            *(each.kind.replace("_", " "), each.measure),
+            *(f"{each.candidate:.3f}", f"{each.promoted:.3f}", f"{apart.value:+.3f}"),
+            *(f"{apart.low:+.3f} to {apart.high:+.3f}", str(apart.cases), verdict),
+        )
+    return table
+
+
+def _measured_marks(project: Project, name: str) -> list[Marks]:
+    manifest = project.find(Ref(QwenVerifyEval.name, name))
+    if manifest is None:
+        raise RegistryError(f"{name!r} was not measured: run `unicedit verify eval {name}`")
+    return marks_of(project, manifest)
 
 
 def evaluate_all(

@@ -260,6 +260,26 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    version: VersionArgument,
+    other: Annotated[str, typer.Argument(help="What it is compared with; also a baseline.")],
+    test: Annotated[
+        str, typer.Option(help="One test set: scenes, wording, classes, photographs; none: all.")
+    ] = "",
+    home: HomeOption = _HOME,
+) -> None:
+    """Compare two verifiers that were measured, pair by pair, with 95 % intervals.
+
+    Both answered the same pairs, so the interval of their difference is narrower than their own
+    intervals side by side. Measure them first: `unicedit verify eval VERSION OTHER`.
+    """
+    from unicedit_assets.cli.home import enter
+    from unicedit_assets.cli.verifiers import comparison_table
+
+    console.print(comparison_table(enter(home), version, other, test))
+
+
+@app.command()
 def promote(
     version: VersionArgument,
     force: Annotated[

@@ -13,9 +13,18 @@ from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.figures import TABLE_5
 from unicedit_assets.qwen_verify.intervals import Estimate, mean_of
 
-MEASURES: Mapping[str, Callable[[Marks], float]] = {
+Measure = Callable[[Marks], float | None]
+
+# What a version may not be worse in; None: of this pair nothing can be said.
+MEASURES: Mapping[str, Measure] = {
     "score": lambda mark: mark.score,
     "right class": lambda mark: float(mark.right),
+}
+# What else two versions can be told apart by.
+ALL_MEASURES: Mapping[str, Measure] = {
+    **MEASURES,
+    "is changed": lambda mark: float(mark.said.is_changed is mark.truth.is_changed),
+    "exact text": lambda mark: None if mark.exact is None else float(mark.exact),
 }
 
 
@@ -25,7 +34,7 @@ class Comparison:
 
     Attributes:
         kind: a value of ``synthetic.pair.Kind``.
-        measure: a name of ``MEASURES``.
+        measure: a name of ``ALL_MEASURES``.
         difference: candidate - promoted, with its 95 % interval.
     """
 
@@ -39,6 +48,11 @@ class Comparison:
     def is_worse(self) -> bool:
         """Whether the candidate is worse beyond the interval."""
         return self.difference.high < 0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the candidate is better beyond the interval."""
+        return self.difference.low > 0
 
     def __str__(self) -> str:
         return (
@@ -55,7 +69,11 @@ class NotComparable(ValueError):
 LEAST_CLUSTERS = 10
 
 
-def compare(candidate: Sequence[Marks], promoted: Sequence[Marks]) -> list[Comparison]:
+def compare(
+    candidate: Sequence[Marks],
+    promoted: Sequence[Marks],
+    measures: Mapping[str, Measure] = MEASURES,
+) -> list[Comparison]:
     """Compare two versions on every class of which there are enough pairs.
 
     Raises:
@@ -75,13 +93,14 @@ def compare(candidate: Sequence[Marks], promoted: Sequence[Marks]) -> list[Compa
     if missing:
         raise NotComparable(
             f"{', '.join(missing)}: test pairs of at least {LEAST_CLUSTERS} scenes are needed to "
-            "compare versions on a class; make more synthetic pairs, or force with a reason"
+            "compare versions on a class: make more synthetic pairs"
         )
-    return [
-        _compared(kind, measure, [(mark, two[mark.truth.key]) for mark in own])
+    found = (
+        _compared(kind, measure, value, [(mark, two[mark.truth.key]) for mark in own])
         for kind, own in enough.items()
-        for measure in MEASURES
-    ]
+        for measure, value in measures.items()
+    )
+    return [one for one in found if one]
 
 
 def _by_kind(marks: Sequence[Marks]) -> dict[str, list[Marks]]:
@@ -91,11 +110,17 @@ def _by_kind(marks: Sequence[Marks]) -> dict[str, list[Marks]]:
     return dict(sorted(found.items()))
 
 
-def _compared(kind: str, measure: str, pairs: Sequence[tuple[Marks, Marks]]) -> Comparison:
-    value = MEASURES[measure]
-    ours, theirs = ([value(mark) for mark in marks] for marks in zip(*pairs, strict=True))
-    clusters = [mark.truth.cluster for mark, _ in pairs]
-    difference = mean_of([a - b for a, b in zip(ours, theirs, strict=True)], clusters)
-    assert difference is not None  # a class without pairs is not compared
-    count = len(pairs)
-    return Comparison(kind, measure, sum(ours) / count, sum(theirs) / count, difference)
+def _compared(
+    kind: str, measure: str, value: Measure, pairs: Sequence[tuple[Marks, Marks]]
+) -> Comparison | None:
+    """Return the comparison; None where no pair of the kind can be measured so."""
+    told = [
+        (ours, theirs, one.truth.cluster)
+        for one, two in pairs
+        if (ours := value(one)) is not None and (theirs := value(two)) is not None
+    ]
+    difference = mean_of([ours - theirs for ours, theirs, _ in told], [each[2] for each in told])
+    if difference is None:
+        return None
+    one, two = (sum(each[place] for each in told) / len(told) for place in (0, 1))
+    return Comparison(kind, measure, one, two, difference)
