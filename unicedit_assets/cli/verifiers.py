@@ -155,13 +155,13 @@ def comparison_table(project: Project, version: str, other: str, test: str) -> T
     tests = sorted({mark.truth.test for mark in one})
     if test and test not in tests:
         raise RegistryError(f"no test set {test!r}; there are: {', '.join(tests)}")
-    chosen = ([m for m in marks if test in ("", m.truth.test)] for marks in (one, two))
+    one, two = ([m for m in marks if test in ("", m.truth.test)] for marks in (one, two))
     table = _new(
         f"{version} against {other}, pair by pair ({test or 'all test sets'})",
         *("measure", version, other, "difference", "95 % interval", "pairs", ""),
     )
     table.columns[0].header = "kind"
-    for each in compare(*chosen, ALL_MEASURES):
+    for each in compare(one, two, ALL_MEASURES):
         verdict = "better" if each.is_better else "worse" if each.is_worse else "level"
         apart = each.difference
         table.add_row(
