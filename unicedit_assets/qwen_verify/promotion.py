@@ -114,13 +114,17 @@ def _compared(
     kind: str, measure: str, value: Measure, pairs: Sequence[tuple[Marks, Marks]]
 ) -> Comparison | None:
     """Return the comparison; None where no pair of the kind can be measured so."""
-    told = [
-        (ours, theirs, one.truth.cluster)
-        for one, two in pairs
-        if (ours := value(one)) is not None and (theirs := value(two)) is not None
-    ]
-    difference = mean_of([ours - theirs for ours, theirs, _ in told], [each[2] for each in told])
+    ours: list[float] = []
+    theirs: list[float] = []
+    clusters: list[str] = []
+    for one, two in pairs:
+        mine, other = value(one), value(two)
+        if mine is not None and other is not None:
+            ours.append(mine)
+            theirs.append(other)
+            clusters.append(one.truth.cluster)
+    difference = mean_of([a - b for a, b in zip(ours, theirs, strict=True)], clusters)
     if difference is None:
         return None
-    one, two = (sum(each[place] for each in told) / len(told) for place in (0, 1))
-    return Comparison(kind, measure, one, two, difference)
+    count = len(ours)
+    return Comparison(kind, measure, sum(ours) / count, sum(theirs) / count, difference)
