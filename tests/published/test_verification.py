@@ -123,6 +123,20 @@ def test_a_second_run_judges_only_what_is_new(tmp_path: Path, name: str):
     assert (again.inputs, again.resumed, again.reasons) == (2, 2, {"no_edit": 1})
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_failed_rows_are_judged_again_when_asked(tmp_path: Path, name: str):
+    source, output = lay_out(tmp_path, {"key": "a", "edit": "9.png"}, {"key": "b"}), tmp_path / name
+    assert verify(source, output).failed == 1
+    (tmp_path / "9.png").write_bytes(png(2))
+    assert verify(source, output).failed == 1
+    mended = verify(source, output, again=True)
+    assert (mended.accepted, mended.failed, mended.resumed) == (2, 0, 1)
+    rest = verify(source, output)
+    assert (rest.inputs, rest.accepted, rest.resumed, rest.stale) == (2, 2, 2, 0)
+    files = {path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))}
+    assert files == {name}
+
+
 def test_rows_that_share_a_key_are_all_judged_and_all_resumed(tmp_path: Path):
     source = lay_out(tmp_path, {"key": "a"}, {"key": "a", "edit": "1.png"}, {"key": "a"})
     output = tmp_path / "out.jsonl"
@@ -213,8 +227,9 @@ def test_verdicts_of_another_verifier_are_not_mixed_in(tmp_path: Path):
     source, output = lay_out(tmp_path, {}, {"key": "b"}), tmp_path / "out.jsonl"
     verify(source, output)
     before = output.read_bytes()
-    with pytest.raises(OutputError, match="another verifier"):
-        verify(source, output, version="2")
+    for again in (False, True):
+        with pytest.raises(OutputError, match="another verifier"):
+            verify(source, output, version="2", again=again)
     assert output.read_bytes() == before
 
 

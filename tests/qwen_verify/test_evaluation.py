@@ -11,14 +11,12 @@ from unicedit_assets.domain import language
 from unicedit_assets.domain.language import Intent
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Verdict
-from unicedit_assets.qwen_verify.chain import Chain
 from unicedit_assets.qwen_verify.claims import Language
 from unicedit_assets.qwen_verify.evaluation import (
     Prediction,
     Truth,
     failed,
     mark,
-    of_chain,
     of_verdict,
 )
 from unicedit_assets.qwen_verify.figures import by_test, figures_of
@@ -81,15 +79,6 @@ def test_free_text_counts_by_its_words() -> None:
     assert half.score == pytest.approx(10 * (3 / 4 + 1) / 2)
     assert half.exact is False
     assert mark(free, answer(free)).exact is True
-
-
-def test_a_chain_is_read_and_what_is_no_chain_is_unreadable() -> None:
-    chain = Chain("a", "b", ("c",), True, "valid", EN, CN)
-    said = of_chain("k", chain.text(), 0.8, 0.25)
-    assert (said.verdict, said.en, said.confidence, said.seconds) == ("valid", EN, 0.8, 0.25)
-    assert said.suspicion == pytest.approx(0.2)
-    for text in ("", "nonsense", chain.text()[:-9], json.dumps({"is_changed": True})):
-        assert of_chain("k", text, 0.8, 0.25) == failed("k", 0.25)
 
 
 def test_a_verdict_is_read_and_a_crash_of_the_verifier_is_unreadable() -> None:

@@ -63,6 +63,9 @@ def triplets(
         str | None, typer.Option(help="Verifier version; default: the home's.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = os.cpu_count() or 1,
+    again: Annotated[
+        bool, typer.Option("--again", help="Judge rows again that failed in an earlier call.")
+    ] = False,
     home: Annotated[Path, typer.Option("--home", envvar=HOME_VARIABLE)] = Path("unicedit-home"),
 ) -> None:
     """Judge anybody's triplets: did an edit take place, and is it what the text says?
@@ -84,7 +87,7 @@ def triplets(
             source,
             out,
             _maker(version, home),
-            VerifySettings(root, workers),
+            VerifySettings(root, workers, again=again),
             lambda done: progress.update(task, completed=done),
         )
     _show(summary)
@@ -115,6 +118,8 @@ def _show(summary: VerifySummary) -> None:
     console.print(table)
     if summary.resumed:
         console.print(f"{summary.resumed} rows had a verdict already")
+    if summary.failed:
+        console.print("failed rows are judged again with `--again`")
     console.print(f"verdicts: {summary.output}", soft_wrap=True, markup=False)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -189,6 +189,27 @@ class Verdicts:
                 # A kill after the output was finished leaves the journal that it was made from.
                 if (row.key, row.occurrence) not in finished:
                     yield row
+
+    def forget(self, gone: Callable[[VerdictRow], bool]) -> None:
+        """Drop rows, so that they can be written again; a kill meanwhile loses none.
+
+        Raises:
+            OutputError: the file holds something else.
+        """
+        rest = self._journal.with_name(f"{self._journal.name}.rest")
+        stream = rest.open("w+b")
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for row in self.rows():
+            if not gone(row):
+                stream.write(_encode(row))
+        stream.flush()
+        os.fsync(stream.fileno())
+        # From here on the journal holds all that is kept, and is locked already.
+        rest.replace(self._journal)
+        self._stream.close()
+        self._stream = stream
+        if self._parquet:
+            self.output.unlink(missing_ok=True)
 
     def add(self, row: VerdictRow) -> None:
         """Write one verdict; from here on a kill does not lose it.

@@ -31,11 +31,13 @@ class VerifySettings:
         root: folder that a JSONL's paths are relative to and may not leave; None: its own.
         workers: processes; 1 works in this process.
         max_pixels: larger pictures fail before they are decoded.
+        again: judge rows again that failed in an earlier run, as when a server was down.
     """
 
     root: Path | None = None
     workers: int = 1
     max_pixels: int = MAX_PIXELS
+    again: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -119,9 +121,15 @@ class _Known:
 class _Run:
     """One pass over the input: skips what is written, writes what is not, counts both."""
 
-    def __init__(self, verdicts: Verdicts, verifier: str, on_progress: OnProgress) -> None:
+    def __init__(
+        self, verdicts: Verdicts, verifier: str, on_progress: OnProgress, again: bool
+    ) -> None:
         self._verdicts, self._verifier, self._tell = verdicts, verifier, on_progress
         self._known = dict(self._load())
+        if again:
+            # Only now: a file of another verifier is left alone.
+            verdicts.forget(lambda row: row.verdict == Outcome.FAILED)
+            self._known = dict(self._load())
         self._seen: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -202,7 +210,7 @@ def verify_triplets(
     verifier = make_verifier()
     with Verdicts(output) as verdicts:
         version = digest(verifier.identity)
-        run = _Run(verdicts, version, on_progress)
+        run = _Run(verdicts, version, on_progress, settings.again)
         tasks = run.tasks(rows)
         if settings.workers == 1:
             answers = judge_here(verifier, settings.max_pixels, tasks)

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Verdict
 from unicedit_assets.qwen_verify.claims import Claims, Language, agreement, alike, overlap, read
-from unicedit_assets.vlm.parsing import ParseError, parse_reply
-from unicedit_assets.vlm.verifier import CLASSES, SCHEMA
+from unicedit_assets.vlm.verifier import CLASSES
 
 HIGHEST = 10.0
 VALID, UNREADABLE = "valid", "unreadable"
@@ -95,24 +94,6 @@ def of_verdict(key: str, verdict: Verdict, seconds: float) -> Prediction:
         cn=verdict.rewritten_cn,
         confidence=verdict.confidence if named != UNREADABLE else None,
         suspicion=_suspicion(named, verdict.confidence),
-        seconds=seconds,
-    )
-
-
-def of_chain(key: str, text: str, confidence: float | None, seconds: float) -> Prediction:
-    """Return a model's chain, as it wrote it, as a prediction; unreadable stays unreadable."""
-    try:
-        said = parse_reply(text, SCHEMA)
-    except ParseError:
-        return failed(key, seconds)
-    return Prediction(
-        key=key,
-        is_changed=said["is_changed"],
-        verdict=said["class"],
-        en=said["rewritten_en"],
-        cn=said["rewritten_cn"],
-        confidence=confidence,
-        suspicion=_suspicion(said["class"], 1.0 if confidence is None else confidence),
         seconds=seconds,
     )
 
