@@ -72,6 +72,18 @@ FAILURES: frozenset[Reason] = frozenset(
     }
 )
 
+# Photographs and lists of the benchmark go through the same stages.
+_INSTRUCTION_REASONS = frozenset(
+    {
+        Reason.UNPARSEABLE,
+        Reason.OFF_TAXONOMY,
+        Reason.WRONG_LANGUAGE,
+        Reason.DUPLICATE,
+        Reason.INFEASIBLE,
+        Reason.INSTRUCTOR_FAILED,
+    }
+)
+_EDIT_REASONS = frozenset({Reason.EDITOR_FAILED, Reason.BLANK, Reason.WRONG_SIZE})
 _SET_REASONS = frozenset({Reason.OVER_CAP, Reason.UNUSABLE, Reason.DUPLICATE, Reason.CONTAMINATED})
 
 STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
@@ -92,17 +104,8 @@ STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
                 Reason.UNSAFE,
             }
         ),
-        "instructions": frozenset(
-            {
-                Reason.UNPARSEABLE,
-                Reason.OFF_TAXONOMY,
-                Reason.WRONG_LANGUAGE,
-                Reason.DUPLICATE,
-                Reason.INFEASIBLE,
-                Reason.INSTRUCTOR_FAILED,
-            }
-        ),
-        "edits": frozenset({Reason.EDITOR_FAILED, Reason.BLANK, Reason.WRONG_SIZE}),
+        "instructions": _INSTRUCTION_REASONS,
+        "edits": _EDIT_REASONS,
         "verified_edits": frozenset(
             {
                 Reason.NO_EDIT,
@@ -115,21 +118,9 @@ STAGE_REASONS: Mapping[str, frozenset[Reason]] = MappingProxyType(
             }
         ),
         "unicedit_10m": frozenset({Reason.DUPLICATE, Reason.OVER_QUOTA, Reason.CONTAMINATED}),
-        "unicbench": frozenset(
-            {
-                Reason.UNPARSEABLE,
-                Reason.OFF_TAXONOMY,
-                Reason.WRONG_LANGUAGE,
-                Reason.DUPLICATE,
-                Reason.INFEASIBLE,
-                Reason.INSTRUCTOR_FAILED,
-                Reason.UNREADABLE,
-                Reason.UNDECODABLE,
-                Reason.ANIMATED,
-                Reason.BOMB,
-            }
-        ),
-        "unicbench_edits": frozenset({Reason.EDITOR_FAILED, Reason.BLANK, Reason.WRONG_SIZE}),
+        "unicbench": _INSTRUCTION_REASONS
+        | {Reason.UNREADABLE, Reason.UNDECODABLE, Reason.ANIMATED, Reason.BOMB},
+        "unicbench_edits": _EDIT_REASONS,
         "unicbench_scores": frozenset({Reason.UNSCORED}),
         # Drawn from a seed: nothing can be wrong with a row but our code, which fails the run.
         "synthetic_pairs": frozenset(),

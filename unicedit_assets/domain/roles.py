@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,6 +203,15 @@ class Verifier(Protocol):
 
     def verify(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Verdict:
         """Return the verdict on one triplet."""
+        ...
+
+
+@runtime_checkable
+class FilteredVerifier(Verifier, Protocol):
+    """A verifier that settles some pairs by pixels, without asking its model."""
+
+    def asking_always(self) -> Verifier:
+        """Return the same without that filter, so that the model alone is measured."""
         ...
 
 

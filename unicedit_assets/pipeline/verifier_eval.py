@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from unicedit_assets.domain import codec, schemas
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.domain.roles import Judge, Verifier
+from unicedit_assets.domain.roles import FilteredVerifier, Judge, Verifier
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import BASELINES, MAIN, Project
 from unicedit_assets.pipeline.registry import RegistryError
@@ -98,8 +98,7 @@ def _verifier(project: Project, version: str) -> Verifier:
         names = ", ".join([*BASELINES, *known])
         raise RegistryError(f"no verifier {version!r} to evaluate; there are: {names}")
     found = known[version]
-    alone = getattr(found, "asking_always", None)
-    return alone() if alone else found
+    return found.asking_always() if isinstance(found, FilteredVerifier) else found
 
 
 def _answering(project: Project, partition: str) -> tuple[Answering, dict[str, Json]]:
