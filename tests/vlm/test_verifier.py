@@ -161,6 +161,29 @@ def test_a_rewritten_text_that_mixes_up_the_sides_is_rejected_by_rule() -> None:
     assert "right" in verdict.detail
 
 
+@pytest.mark.parametrize(
+    ("told", "rewritten", "about"),
+    [
+        ("Make the red ball green.", "Change the colour of the red ball to blue.", "attribute"),
+        ("Remove the red ball.", "Duplicate the red ball.", "operation"),
+        ("Make the red ball green.", "Change the colour of the red ball to green.", ""),
+        ("Change the colour of the red ball.", "Change the colour of the red ball to blue.", ""),
+        ("Remove the ball.", "Remove the red ball.", ""),
+        ("Brighten everything nicely.", "Remove the red ball.", ""),
+        ("Remove the red object on the left.", "Remove the red object on the right.", "target"),
+    ],
+)
+def test_what_is_called_valid_may_not_be_something_else_than_was_asked_for(
+    told: str, rewritten: str, about: str
+) -> None:
+    said = chain(differences=["Something changed."], rewritten_en=rewritten)
+    verifier = VlmVerifier("v-1", ScriptedVlm(said))
+    verdict = verifier.verify(picture(), picture(200), told, CN)
+    assert verdict.reason is (Reason.MISALIGNED if about else None)
+    assert about in verdict.detail
+    assert verdict.rewritten_en == rewritten
+
+
 @pytest.mark.parametrize(("entailed", "reason"), [(True, None), (False, Reason.MISALIGNED)])
 def test_the_second_pass_rejects_what_the_differences_do_not_show(
     entailed: bool, reason: Reason | None

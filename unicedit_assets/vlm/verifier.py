@@ -1,7 +1,8 @@
 """A vision-language model that verifies: the paper's chain in one reply, guarded on both sides.
 
-Before it, pixels settle the certain no-edits without a question. After it, the rewritten text must
-agree with the model's own list of differences: by a rule, and by a second question if asked for.
+Before it, pixels settle the certain no-edits without a question. After it, what is called valid
+must agree with itself: the instruction with the rewritten text, and that with the model's own list
+of differences; by rules, and by a second question if asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from unicedit_assets.domain import texts
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Pixels, Verdict
+from unicedit_assets.qwen_verify.claims import contradiction as contradiction_of
 from unicedit_assets.vlm.agreement import conflict
 from unicedit_assets.vlm.asking import Reply, ask_json
 from unicedit_assets.vlm.prefilter import CERTAIN, Difference, difference
@@ -32,7 +34,7 @@ from unicedit_assets.vlm.prompting import (
 from unicedit_assets.vlm.roles import Answer, Question, Vlm, VlmError, load_of
 from unicedit_assets.vlm.stacking import Layout, stacked
 
-VERSION = 2
+VERSION = 3
 _CHAIN, _ENTAILMENT, _TRAINED = "verifier", "verifier_entailment", "verifier_trained"
 _DIFFERENCES = 20
 
@@ -155,7 +157,7 @@ class VlmVerifier:
                 told = f"the verifier's reply could not be used: {reply.trouble}"
                 return _wordless(Reason.UNPARSEABLE, _figures(apart, reply.answers), told)
             raise VlmError(reply.trouble)
-        return self._verdict(reply, reply.value, apart)
+        return self._verdict(reply, reply.value, apart, (en, cn))
 
     def _asked(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Question:
         how = {"max_tokens": self._options.max_tokens, "weigh": ("is_changed", "class")}
@@ -164,11 +166,15 @@ class VlmVerifier:
         slots = {"en": quoted(en), "cn": quoted(cn)}
         return question(_CHAIN, [source, edited], SCHEMA, slots, **how)
 
-    def _verdict(self, reply: Reply, said: Mapping[str, Any], apart: Difference) -> Verdict:
+    def _verdict(
+        self, reply: Reply, said: Mapping[str, Any], apart: Difference, told: tuple[str, str]
+    ) -> Verdict:
         reason, detail = CLASSES[said["class"]], ""
         answers, entailed = list(reply.answers), {}
         if reason is None:
-            detail = next((c for text in _rewritten(said) if (c := self._conflict(text, said))), "")
+            detail = _contradicted(told, said) or next(
+                (c for text in _rewritten(said) if (c := self._conflict(text, said))), ""
+            )
             if not detail and self._options.entailment:
                 detail, asked = self._unsupported(said)
                 answers += asked
@@ -249,6 +255,13 @@ def contradiction(said: Mapping[str, Any]) -> str:
     if not texts.is_chinese(said["rewritten_cn"]):
         return '"rewritten_cn" must be a Chinese sentence'
     return ""
+
+
+def _contradicted(told: tuple[str, str], said: Mapping[str, Any]) -> str:
+    """Return where the instruction asks for something else than the model saw, or nothing."""
+    pairs = zip(told, _rewritten(said), strict=True)
+    found = next((c for one, two in pairs if (c := contradiction_of(one, two))), "")
+    return f"the instruction contradicts the rewritten text: {found}" if found else ""
 
 
 def _rewritten(said: Mapping[str, Any]) -> tuple[str, str]:
