@@ -37,7 +37,5 @@ def small_settings(minutes: float) -> TrainingSettings:
         preference=PreferenceStage(
             learning_rate=3e-4, batch=32, accumulate=1, epochs=1000, minutes=second, beta=0.1,
             sft_weight=1.0,
-            # Whether a text is right is one word of a reply: whole wrong replies hardly teach it.
-            class_share=0.3,
         ),
     )  # fmt: skip
