@@ -52,6 +52,7 @@ def test_the_same_settings_share_one_model() -> None:
         ("openai", "openai", "openai"),
         ("vllm", "vllm", "vllm"),
         ("transformers", "transformers", "neural"),
+        ("transformers", "llguidance", "neural"),
     ],
 )
 def test_a_missing_package_is_told_with_the_command(
