@@ -107,7 +107,7 @@ class VllmVlm(VlmSettings):
 
 
 class TransformersVlm(VlmSettings):
-    """A model loaded by transformers in this process: the likeliest reply of the schema, one by one."""
+    """A model loaded by transformers in this process; always the likeliest reply, one at a time."""
 
     kind: Literal["transformers"] = runtime("transformers", "How the model is reached.")
     concurrency: Literal[1] = runtime(1, "Questions in flight at once.")
