@@ -22,6 +22,7 @@ _DECIDING = (
     "torch",
     "diffusers",
     "transformers",
+    "llguidance",
 )
 # What the workers must have in common with this process; threads decide bytes on a CPU.
 _PASSED_ON = ("OMP_NUM_THREADS", "UNICEDIT_GPU_LEASES", "UNICEDIT_FAKE_GPUS", "HF_HOME")

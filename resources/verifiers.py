@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.vlms.build import vlm_from
+from resources.vlms.in_transformers import IDENTITY
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels, Verdict, Verifier
 from unicedit_assets.pipeline.project import BASELINES
@@ -55,7 +56,7 @@ class RegisteredVerifier:
     @property
     def identity(self) -> Mapping[str, Json]:
         """What can change a verdict: every byte of the version, the question, who serves it."""
-        server = self.served_by.identity_fields() if self.served_by else TRANSFORMERS
+        server = self.served_by.identity_fields() if self.served_by else dict(IDENTITY)
         return {
             "name": "qwen-verify",
             "version": self.version.name,

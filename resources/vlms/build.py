@@ -13,6 +13,7 @@ from resources.editors.weights import weights_version
 from resources.vlms.endpoint import EndpointVlm
 from resources.vlms.front import FrontedVlm
 from resources.vlms.replies import ReplyFolder
+from resources.vlms.schema_bound import LIBRARY
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.settings.gpu import GpuSettings
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VllmVlm, VlmModel
@@ -47,9 +48,12 @@ def _arrived(name: str, settings: str, gpu: str) -> Vlm:
     return vlm_from(name, read.validate_json(settings), GpuSettings.model_validate_json(gpu))
 
 
-# Package that a kind needs -> the extra that brings it.
-_NEEDS = {"openai": ("openai", "openai"), "vllm": ("vllm", "vllm")}
-_NEEDS["transformers"] = ("transformers", "neural")
+# Kind -> the packages that it needs and the extra that brings them.
+_NEEDS = {
+    "openai": (("openai",), "openai"),
+    "vllm": (("vllm",), "vllm"),
+    "transformers": (("transformers", LIBRARY), "neural"),
+}
 
 
 def vlm_from(name: str, settings: VlmModel, gpu: GpuSettings | None = None) -> Vlm:
@@ -69,8 +73,8 @@ def vlm_from(name: str, settings: VlmModel, gpu: GpuSettings | None = None) -> V
 
 def _require(name: str, settings: VlmModel) -> None:
     """Look at everything that can be known to be wrong before a model is loaded."""
-    package, extra = _NEEDS[settings.kind]
-    if importlib.util.find_spec(package) is None:
+    packages, extra = _NEEDS[settings.kind]
+    if any(importlib.util.find_spec(package) is None for package in packages):
         raise SettingsError(
             f'vlms.{name}: kind = "{settings.kind}" needs a package that is not installed: '
             f"pip install 'unicedit[{extra}]'"

@@ -1,7 +1,6 @@
 """A model loaded by transformers in this process: simple, exact, one question at a time.
 
-It always gives the likeliest reply, whatever temperature is asked for, and nothing constrains it
-to JSON: what it says is parsed strictly and asked for again, as with any model.
+It always gives the likeliest reply of the question's schema, whatever temperature is asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from resources.gpu.broken import is_broken
 from resources.vlms.in_vllm import chat_text
 from resources.vlms.once import Once
 from resources.vlms.replying import unfinished
+from resources.vlms.schema_bound import LIBRARY, SchemaBound
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import BackendDownError
 from unicedit_assets.settings.gpu import GpuSettings
@@ -27,18 +27,31 @@ from unicedit_assets.settings.vlms import TransformersVlm
 from unicedit_assets.vlm.parsing import Token, weighed
 from unicedit_assets.vlm.roles import Answer, Failure, FailureKind, Question
 
-VERSION = 1
+# What of the code can change a reply, whoever asks.
+IDENTITY: Mapping[str, Json] = {
+    "name": "transformers",
+    "version": 2,
+    "decoding": f"greedy within the schema, by {LIBRARY}",
+}
 # So many questions in a row that found no memory: it is not the questions.
 _STARVED = 4
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A model with its processor; ``longest`` is how many tokens it can hold in all."""
+    """A model with its processor.
+
+    Attributes:
+        longest: how many tokens it can hold in all.
+        ends: tokens that end a reply.
+        bound: holds a reply to its schema.
+    """
 
     model: Any
     processor: Any
     longest: int
+    ends: tuple[int, ...]
+    bound: SchemaBound
 
 
 class InTransformers:
@@ -60,7 +73,7 @@ class InTransformers:
         fields = self._settings.identity_fields()
         where = self._settings.model, self._settings.revision
         fields["model"] = weights_version("vlms.model", *where)
-        return {"name": "transformers", "version": VERSION, "decoding": "greedy", **fields}
+        return {**IDENTITY, **fields}
 
     @property
     def gpus(self) -> int:
@@ -134,10 +147,11 @@ class InTransformers:
                 settings.model, dtype=settings.dtype, use_safetensors=True, **source
             )
             model = model.to(device).eval()
+            text, ends = model.config.get_text_config(), _ends(model)
+            bound = SchemaBound(processor.tokenizer, text.vocab_size, ends)
         except Exception as error:
             raise BackendDownError(f"cannot load {settings.model}: {error}") from error
-        longest = model.config.get_text_config().max_position_embeddings
-        return _Loaded(model, processor, int(longest))
+        return _Loaded(model, processor, int(text.max_position_embeddings), ends, bound)
 
     def _answer(self, loaded: _Loaded, question: Question) -> Answer:
         pictures = [Image.fromarray(image) for image in question.images]
@@ -155,6 +169,7 @@ class InTransformers:
             do_sample=False,
             max_new_tokens=question.max_tokens,
             max_time=self._settings.deadline,
+            logits_processor=[loaded.bound.processor(question.schema)],
             output_logits=bool(question.weigh),
             return_dict_in_generate=True,
         )
@@ -164,8 +179,7 @@ class InTransformers:
         ids = made.sequences[0, asked:]
         tokenizer = loaded.processor.tokenizer
         text = tokenizer.decode(ids, skip_special_tokens=True)
-        ends = loaded.model.generation_config.eos_token_id
-        ended = int(ids[-1]) in (ends if isinstance(ends, list) else [ends])
+        ended = int(ids[-1]) in loaded.ends
         failure = unfinished("stop" if ended else "length", text)
         if not ended and len(ids) < question.max_tokens:
             detail = f"no whole reply within {self._settings.deadline:.0f} s"
@@ -181,3 +195,11 @@ class InTransformers:
             tokens_out=len(ids),
             probabilities=weighed(tokens, question.weigh),
         )
+
+
+def _ends(model: Any) -> tuple[int, ...]:
+    """Return the tokens at which the model's own configuration ends a reply."""
+    ends = model.generation_config.eos_token_id
+    if ends is None:
+        return ()
+    return tuple(ends) if isinstance(ends, list) else (int(ends),)

@@ -78,7 +78,7 @@ def url(tiny_verify_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def test_vllm_says_what_transformers_says(url: str, tiny_verify_folder: Path) -> None:
     from resources.vlms.endpoint import EndpointVlm
 
-    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, structured="none", deadline=300))
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, deadline=300))
     said = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]
     again = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]  # pictures are cached
     vlm.close()

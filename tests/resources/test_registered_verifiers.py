@@ -62,6 +62,7 @@ def test_a_registered_version_plays_beside_the_embedded_ones(home: Path) -> None
 
 def test_who_serves_it_is_part_of_its_identity(home: Path) -> None:
     here = the(home).identity
+    assert "within the schema" in str(here["served_by"])
     configure(home, SERVER)
     served = the(home)
     assert served.load is None

@@ -52,14 +52,14 @@ def test_the_same_settings_share_one_model() -> None:
         ("openai", "openai", "openai"),
         ("vllm", "vllm", "vllm"),
         ("transformers", "transformers", "neural"),
+        ("transformers", "llguidance", "neural"),
     ],
 )
 def test_a_missing_package_is_told_with_the_command(
     monkeypatch: pytest.MonkeyPatch, kind: str, package: str, extra: str
 ) -> None:
-    find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: None if name == package else find(name, *a)
+        importlib.util, "find_spec", lambda name, *_: None if name == package else name
     )
     url = {"base_url": "http://h/v1"} if kind == "openai" else {}
     with pytest.raises(SettingsError) as caught:

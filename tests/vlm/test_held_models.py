@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resources.vlms import once
+from resources.vlms import in_transformers, once
 from resources.vlms.in_transformers import InTransformers
 from resources.vlms.in_vllm import InVllm
 from unicedit_assets.domain.roles import BackendDownError
@@ -58,7 +58,9 @@ class Library:
         return self
 
     # A model of transformers.
-    config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(max_position_embeddings=99))
+    config = SimpleNamespace(
+        get_text_config=lambda: SimpleNamespace(max_position_embeddings=99, vocab_size=9)
+    )
     tokenizer = SimpleNamespace(decode=lambda *_, **__: "text")
     generation_config = SimpleNamespace(eos_token_id=1)
     device = "cpu"
@@ -124,6 +126,8 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     ]
     for each in modules:
         monkeypatch.setitem(sys.modules, each.__name__, each)
+    unbound = SimpleNamespace(processor=lambda _: None)
+    monkeypatch.setattr(in_transformers, "SchemaBound", lambda *_: unbound)
     yield fake
 
 

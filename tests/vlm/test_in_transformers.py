@@ -37,13 +37,14 @@ def test_the_same_question_gets_the_same_reply_and_counts(vlm: Vlm) -> None:
     first, again = vlm.ask(question()), vlm.ask(question())
     assert first.text == again.text != ""
     assert first.tokens_in > 20
-    assert first.tokens_out == 64
+    assert 5 < first.tokens_out < 64
 
 
 def test_a_reply_that_does_not_end_is_a_length_failure(vlm: Vlm) -> None:
-    failure = vlm.ask(question()).failure
-    assert failure
-    assert failure.kind is FailureKind.LENGTH
+    answer = vlm.ask(question(max_tokens=4))
+    assert answer.failure
+    assert answer.failure.kind is FailureKind.LENGTH
+    assert answer.tokens_out == 4
 
 
 def test_a_question_that_does_not_fit_is_too_long(vlm: Vlm) -> None:
@@ -56,13 +57,20 @@ def test_no_picture_is_a_question_too(vlm: Vlm) -> None:
     assert vlm.ask(replace(question(), images=())).tokens_out > 0
 
 
-def test_all_players_run_and_an_unreadable_model_accepts_nothing(vlm: Vlm) -> None:
-    outcomes = check_instructor(vlm, max_tokens=48)
+def test_all_players_run_and_every_reply_is_read(vlm: Vlm) -> None:
+    check_instructor(vlm)
+    # It is refused for what it says, which contradicts itself, and not for its form.
+    assert '"is_changed" is false but "class" is' in check_verifier(vlm, 1)[0].detail
+    assert check_judge(vlm).visual_quality is not None
+
+
+def test_a_model_that_is_cut_off_accepts_nothing(vlm: Vlm) -> None:
+    outcomes = check_instructor(vlm, max_tokens=8)
     assert {getattr(outcome, "reason", None) for outcome in outcomes} == {Reason.INSTRUCTOR_FAILED}
-    scores = check_judge(vlm, max_tokens=48)
+    scores = check_judge(vlm, max_tokens=8)
     assert scores.instruction_following is None
     with pytest.raises(Exception, match="length"):
-        check_verifier(vlm, 1, max_tokens=48)
+        check_verifier(vlm, 1, max_tokens=8)
 
 
 def test_the_weights_are_the_identity_not_their_place(tiny_folder: Path, tmp_path: Path) -> None:
