@@ -93,7 +93,7 @@ class Cutout:
     def aspect(self) -> float:
         """Width over height."""
         tall, wide = self.body.shape
-        return wide / tall
+        return float(wide / tall)
 
     @property
     def upright(self) -> bool:
