@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from unicedit_assets.pipeline.stage import Job, Ref, chunk_count
 from unicedit_assets.pipeline.unicbench import benchmark_ref
 from unicedit_assets.settings import Settings
 from unicedit_assets.storage.terms import ChunkOutput, split
-from unicedit_assets.synthetic.cutouts import Cutouts, load_cutouts
+from unicedit_assets.synthetic.cutouts import CutoutError, Cutouts, load_cutouts
 from unicedit_assets.synthetic.generator import (
     DISTRIBUTION,
     SPLITS,
@@ -37,10 +37,11 @@ _SPLIT_EVERY = 1000
 
 
 class Task(NamedTuple):
-    """One pair to draw: its number, and what may stand behind it."""
+    """One pair to draw: its number, what may stand behind it, the cut-outs by their fingerprint."""
 
     number: int
     backdrop: Backdrop | None = None
+    cutouts: str = ""
 
 
 class SyntheticPairs:
@@ -56,11 +57,10 @@ class SyntheticPairs:
 
     def config(self, project: Project, partition: str) -> Mapping[str, Json]:
         settings = project.settings.synthetic_pairs
-        cutouts = _cutouts(settings.cutouts)
         grouped = {"duplicate_distance": project.settings.unicedit_10m.duplicate_distance}
         return {
             **settings.identity_fields(),
-            "cutouts": cutouts.fingerprint if cutouts else "",
+            "cutouts": _fingerprint(settings.cutouts),
             **(grouped if settings.backgrounds else {}),
             **generator_identity(),
             "codec": dict(codec.lake_identity()),
@@ -70,26 +70,34 @@ class SyntheticPairs:
         settings = project.settings.synthetic_pairs
         chunks = chunk_count(settings.rows, settings.chunk)
         first = int(partition.removeprefix("y")) * settings.rows
-        backdrops = Backdrops(project, partition) if settings.backgrounds else None
+        draw = _Drawing(project, partition)
 
         def work(index: int) -> ChunkOutput:
             numbers = [first + i for i in split(settings.rows, chunks, index)]
             collector = Collector(self.name, schemas.SYNTHETIC_PAIRS)
-            drawn = tasks(project.settings, numbers, backdrops)
-            for row in project.engine.map(partial(row_of, project.settings), drawn):
+            for row in project.engine.map(partial(row_of, project.settings), draw.tasks(numbers)):
                 collector.accept(row)
             return collector.output()
 
         return Job(chunks, work)
 
 
-def tasks(
-    settings: Settings, numbers: Sequence[int], backdrops: Backdrops | None
-) -> Iterator[Task]:
-    """Yield the pairs of some numbers with what may stand behind them."""
-    for number in numbers:
-        split_name = split_of(number, settings.synthetic_pairs.held_out)
-        yield Task(number, backdrops.of(number, split_name) if backdrops else None)
+class _Drawing:
+    """What the pairs of one shard are drawn from."""
+
+    def __init__(self, project: Project, partition: str) -> None:
+        own = project.settings.synthetic_pairs
+        self._held_out = own.held_out
+        self._backdrops = Backdrops(project, partition) if own.backgrounds else None
+        spec = project.spec(Ref(SyntheticPairs.name, partition))
+        self._cutouts = str(spec.config["cutouts"])
+
+    def tasks(self, numbers: Iterable[int]) -> Iterator[Task]:
+        """Yield the pairs of some numbers with what may stand behind them."""
+        for number in numbers:
+            split_name = split_of(number, self._held_out)
+            behind = self._backdrops.of(number, split_name) if self._backdrops else None
+            yield Task(number, behind, self._cutouts)
 
 
 def split_of(number: int, held_out: float) -> str:
@@ -101,11 +109,25 @@ def split_of(number: int, held_out: float) -> str:
     return SPLITS[index + 1] if index < len(SPLITS) - 1 else SPLITS[0]
 
 
-def _cutouts(folder: str) -> Cutouts | None:
-    return load_cutouts(Path(folder)) if folder else None
+def _fingerprint(folder: str) -> str:
+    return load_cutouts(Path(folder)).fingerprint if folder else ""
 
 
-def spec_of(settings: Settings, split_name: str, backdrop: Backdrop | None = None) -> PairSpec:
+@lru_cache(maxsize=1)
+def _cutouts(folder: str, fingerprint: str) -> Cutouts:
+    """Read the cut-outs in a worker, once."""
+    found = load_cutouts(Path(folder))
+    if found.fingerprint != fingerprint:
+        raise CutoutError(f"{folder} is not the same everywhere, or changed meanwhile: run again")
+    return found
+
+
+def spec_of(
+    settings: Settings,
+    split_name: str,
+    backdrop: Backdrop | None = None,
+    cutouts: Cutouts | None = None,
+) -> PairSpec:
     """Return what the project's settings ask of a pair of a split."""
     own = settings.synthetic_pairs
     return PairSpec(
@@ -114,7 +136,7 @@ def spec_of(settings: Settings, split_name: str, backdrop: Backdrop | None = Non
         vague=own.vague,
         style=own.style,
         backgrounds=(backdrop.pixels,) if backdrop else (),
-        cutouts=_cutouts(own.cutouts),
+        cutouts=cutouts,
         subtasks=own.subtasks or SUBTASKS,
         kinds=tuple(map(Kind, own.kinds)) or tuple(DISTRIBUTION),
     )
@@ -122,24 +144,24 @@ def spec_of(settings: Settings, split_name: str, backdrop: Backdrop | None = Non
 
 def row_of(settings: Settings, task: Task) -> dict[str, Any]:
     """Make the pair of a number and return it as a row."""
-    own = settings.synthetic_pairs
-    spec = spec_of(settings, split_of(task.number, own.held_out), task.backdrop)
-    seed = own.seed * _SEEDS + task.number
+    seed, spec = _asked(settings, task)
     image_id = task.backdrop.image_id if task.backdrop else None
     return as_row(make_pair(seed, spec), seed, spec, image_id)
 
 
+def _asked(settings: Settings, task: Task) -> tuple[int, PairSpec]:
+    own = settings.synthetic_pairs
+    cutouts = _cutouts(own.cutouts, task.cutouts) if task.cutouts else None
+    split_name = split_of(task.number, own.held_out)
+    return own.seed * _SEEDS + task.number, spec_of(settings, split_name, task.backdrop, cutouts)
+
+
 def remade(project: Project, partition: str, rows: Sequence[Mapping[Any, Any]]) -> dict[str, str]:
     """Return the key of each row -> that of the pair that its seed gives now."""
-    own = project.settings.synthetic_pairs
-    backdrops = Backdrops(project, partition) if own.backgrounds else None
-    found = {}
-    for row in rows:
-        number = int(row["seed"]) - own.seed * _SEEDS
-        behind = backdrops.of(number, row["split"]) if backdrops else None
-        spec = spec_of(project.settings, row["split"], behind)
-        found[row["key"]] = make_pair(int(row["seed"]), spec).key
-    return found
+    first = project.settings.synthetic_pairs.seed * _SEEDS
+    tasks = _Drawing(project, partition).tasks(int(row["seed"]) - first for row in rows)
+    again = (make_pair(*_asked(project.settings, task)) for task in tasks)
+    return {row["key"]: pair.key for row, pair in zip(rows, again, strict=True)}
 
 
 def as_row(

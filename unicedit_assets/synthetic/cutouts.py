@@ -35,9 +35,7 @@ _STAMPS: Mapping[str, str] = MappingProxyType(
             [f"vehicles/auto/{name}" for name in ("beetle", "sedan", "sportscar2")], "car"
         ),
         **dict.fromkeys(["animals/mammals/dogs/dingo", "animals/mammals/dogs/dog"], "dog"),
-        **dict.fromkeys(
-            [f"plants/mushrooms/{name}" for name in ("cep", "cep-1", "cep-2")], "mushroom"
-        ),
+        **dict.fromkeys([f"plants/mushrooms/{name}" for name in ("cep", "cep-1")], "mushroom"),
         **dict.fromkeys(
             [f"plants/trees/{name}" for name in ("holm_oak", "liberia-palm", "tree336")], "tree"
         ),
@@ -145,16 +143,22 @@ class Cutouts:
     fingerprint: str
 
 
-@lru_cache(maxsize=2)
 def load_cutouts(folder: Path) -> Cutouts:
-    """Read a folder of cut-outs, once a process.
+    """Read a folder of cut-outs; what has not changed since is not read again.
 
     Raises:
         CutoutError: it is no folder, or none of its files can be used.
     """
     if not folder.is_dir():
         raise CutoutError(f"{folder} is not a folder of cut-outs: make it, or name another one")
-    found = [one for path, kind in _files(folder) if (one := _read(folder, path, kind)) is not None]
+    files = [(path, kind, path.stat()) for path, kind in _files(folder) if path.is_file()]
+    return _loaded(folder, tuple((p, kind, s.st_size, s.st_mtime_ns) for p, kind, s in files))
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, files: tuple[tuple[Path, str, int, int], ...]) -> Cutouts:
+    read = (_read(folder, path, kind) for path, kind, *_ in files)
+    found = [one for one in read if one is not None]
     if not found:
         raise CutoutError(
             f"{folder} holds no cut-outs: RGBA files such as cat-2.png or cat/tom.png, of at least "
