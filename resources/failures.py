@@ -17,11 +17,13 @@ from unicedit_assets.qwen_verify.training import TrainingError
 from unicedit_assets.qwen_verify.versions import VersionError
 from unicedit_assets.settings import SettingsError
 from unicedit_assets.storage.blobs import StorageError
+from unicedit_assets.synthetic.cutouts import CutoutError
 
 EXPECTED = (
     AnnotationError,
     BackendDownError,
     BlockedInputError,
+    CutoutError,
     MissingInputError,
     RegistryError,
     SettingsError,

@@ -101,6 +101,7 @@ IDENTITY: dict[str, tuple[Any, str]] = {
     "synthetic_pairs.subtasks": (["Color Alteration"], "synthetic_pairs"),
     "synthetic_pairs.kinds": (["normal", "no_edit"], "synthetic_pairs"),
     "synthetic_pairs.held_out": (0.1, "synthetic_pairs"),
+    "synthetic_pairs.backgrounds": (3, "synthetic_pairs"),
     "synthetic_pairs.vague": (0.5, "synthetic_pairs"),
     "synthetic_pairs.seed": (1, "synthetic_pairs"),
     "verifier_sets.origins": (["pipeline"], "verify_sft_set"),
@@ -151,8 +152,8 @@ BY_BACKEND = {
     "training",  # through the trainings that were declared; see tests/pipeline
 }
 
-# These do by what lies there: see tests/pipeline/test_unicbench_list.py.
-BY_CONTENT = {"unicbench.list", "unicbench.sources"}
+# These do by what lies there: see test_unicbench_list.py and test_synthetic_pairs.py.
+BY_CONTENT = {"unicbench.list", "unicbench.sources", "synthetic_pairs.cutouts"}
 
 
 def dotted(role: str) -> set[str]:

@@ -53,6 +53,7 @@ def test_what_is_drawn_passes(project: Project) -> None:
         (put(kind="no_edit", is_changed=True), "truth_matches"),
         (put(kind="normal", is_changed=True, true_en=None), "truth_matches"),
         (put(seed=77), "is_repeated"),
+        (put(photograph="0" * 32), "photograph_is_of_its_split"),
     ],
 )
 def test_a_planted_row_is_found(

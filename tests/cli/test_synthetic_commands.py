@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cutout_files import write_cutouts
 from photographs import photograph
 from PIL import Image
 from typer.testing import CliRunner
@@ -27,6 +28,7 @@ def test_a_sheet_shows_what_was_asked_for(tmp_path: Path) -> None:
     Image.fromarray(photograph(1)).save(photos / "a.png")
     out = tmp_path / "sheet.png"
     asked = ("--subtask", "Subject Removal", "--kind", "collateral", "--each", "2", "--mask")
+    asked += ("--cutouts", str(write_cutouts(tmp_path / "cut")))
     assert "2 pairs" in told("sheet", "--out", str(out), *asked, "--photos", str(photos))
     with Image.open(out) as sheet:
         assert sheet.width > 2 * 2 * 200
@@ -36,6 +38,12 @@ def test_a_wrong_kind_is_told(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     assert "no kind" in told("sheet", "--out", str(out), "--kind", "vague", code=2)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("option", ["--photos", "--cutouts"])
+def test_a_folder_without_pictures_is_told(tmp_path: Path, option: str) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        assert option[2:5] in told("sheet", option, str(folder), code=2)
 
 
 def test_the_distribution_names_every_kind_and_its_share() -> None:

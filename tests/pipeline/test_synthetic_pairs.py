@@ -9,14 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lakes import open_scripted, reopened
+from backends import write_photographs
+from cutout_files import write_cutouts
+from lakes import open_scripted, prepared, reopened
 from PIL import Image
 
 from unicedit_assets.domain import codec, schemas
+from unicedit_assets.pipeline import backdrops
 from unicedit_assets.pipeline.pending import State, standings
-from unicedit_assets.pipeline.project import Project
+from unicedit_assets.pipeline.photograph_groups import contaminated_groups, image_groups
+from unicedit_assets.pipeline.project import MissingInputError, Project
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.synthetic_pairs import remade, spec_of, split_of
+from unicedit_assets.settings import Settings
+from unicedit_assets.synthetic.cutouts import load_cutouts
 from unicedit_assets.synthetic.generator import SPLITS, make_pair
 from unicedit_assets.synthetic.pair import Kind
 
@@ -45,9 +51,11 @@ def test_no_shard_is_made_unless_asked_for(tmp_path: Path) -> None:
 def test_a_row_is_the_pair_of_its_seed(project: Project) -> None:
     rows = rows_of(project)
     assert len(rows) == 10
+    assert remade(project, "y00000", rows) == {row["key"]: row["key"] for row in rows}
     for row in rows:
         pair = make_pair(row["seed"], spec_of(project.settings, row["split"]))
-        assert remade(project, row) == row["key"] == pair.key
+        assert row["key"] == pair.key
+        assert (row["photograph"], row["cutouts"]) == (None, [])
         assert (row["subtask"], row["kind"]) == (pair.subtask, pair.kind.value)
         np.testing.assert_array_equal(codec.decode(row["source_image"]), pair.source)
         np.testing.assert_array_equal(codec.decode(row["edit_image"]), pair.edited)
@@ -81,3 +89,93 @@ def test_splits_have_their_shares_in_every_stretch_of_1000(share: float) -> None
         assert [drawn[name] for name in SPLITS[1:]] == [round(1000 * share)] * 3
     few = {split_of(number, 0.1) for number in range(40)}
     assert few == set(SPLITS)
+
+
+def before_photographs(home: Path, **changes: object) -> Project:
+    """Register seven photographs, one of them held out, and ask for some behind the pairs."""
+    asked = {**SMALL["synthetic_pairs"], "rows": 30, "backgrounds": 5, **changes}
+    opened = open_scripted(home, {"synthetic_pairs": asked})
+    prepared(opened, write_photographs(home / "photographs", range(7)))
+    for ref in opened.refs("raw_images"):
+        opened.run(ref)
+    return opened
+
+
+def test_photographs_of_the_project_stand_behind_pairs_of_their_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = before_photographs(tmp_path)
+    groups = image_groups(opened)
+    held = sorted(groups.values())[:2]
+    monkeypatch.setattr(backdrops, "is_held_out", lambda group: group in held)
+    opened.run(FIRST)
+    rows = rows_of(opened)
+    behind = {
+        side: {row["photograph"] for row in rows if (row["split"] != "train") is side}
+        for side in (True, False)
+    }
+    for side, names in behind.items():
+        assert None in names and len(names) > 1
+        assert all((groups[name] in held) is side for name in names - {None})
+    for row in rows:
+        assert (row["photograph"] is None) == (" photograph" not in row["source_caption"])
+    assert set(remade(opened, "y00000", rows)) == {row["key"] for row in rows}
+    assert all(key == again for key, again in remade(opened, "y00000", rows).items())
+    chosen = backdrops.chosen(opened, "y00000")
+    assert (len(chosen[True]), len(chosen[False])) == (1, 4)
+    assert backdrops.chosen(opened, "y00001") != chosen
+
+
+def test_a_photograph_is_shown_as_it_is(tmp_path: Path) -> None:
+    opened = before_photographs(tmp_path, side=96)
+    opened.run(Ref("unicbench", "main"))
+    shown = backdrops.Backdrops(opened, "y00000").of(3, "train")
+    assert shown and shown.pixels.shape == (96, 96, 3)
+    assert len(np.unique(shown.pixels.reshape(-1, 3), axis=0)) > 9
+
+
+def test_near_duplicates_of_the_benchmark_are_never_backdrops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = before_photographs(tmp_path, backgrounds=100)
+    opened.run(Ref("unicbench", "main"))
+    group_of = image_groups(opened)
+    gone = sorted(group_of.values())[0]
+    assert contaminated_groups(opened) == frozenset()
+    monkeypatch.setattr(backdrops, "contaminated_groups", lambda _: frozenset({gone}))
+    sides = backdrops.chosen(opened, "y00000")
+    assert {group_of[name] for side in sides.values() for name in side} & {gone} == set()
+
+
+def test_photographs_and_cutouts_are_part_of_the_fingerprint(tmp_path: Path) -> None:
+    opened = before_photographs(tmp_path)
+    inputs = opened.spec(FIRST).inputs
+    assert set(inputs) == {*map(str, opened.refs("raw_images")), "unicbench/main"}
+    drawn = reopened(opened, {"synthetic_pairs": {"backgrounds": 0}})
+    assert drawn.spec(FIRST).inputs == {}
+    made = set()
+    for name in ("one", "two", "other"):
+        folder = write_cutouts(tmp_path / name, shift=name == "other")
+        changed = reopened(drawn, {"synthetic_pairs": {"cutouts": str(folder)}})
+        made.add(changed.spec(FIRST).fingerprint)
+    assert len(made | {drawn.spec(FIRST).fingerprint}) == 3
+
+
+def test_without_photographs_the_reader_is_told_what_to_do(tmp_path: Path) -> None:
+    empty = open_scripted(
+        tmp_path, {"synthetic_pairs": {**SMALL["synthetic_pairs"], "backgrounds": 2}}
+    )
+    with pytest.raises(MissingInputError, match="unicedit register"):
+        empty.run(FIRST)
+    with pytest.raises(ValueError, match="need style 'rich'"):
+        Settings.model_validate({"synthetic_pairs": {"style": "plain", "backgrounds": 2}})
+
+
+def test_rows_name_their_cutouts(tmp_path: Path) -> None:
+    folder = write_cutouts(tmp_path / "things")
+    asked = {**SMALL["synthetic_pairs"], "rows": 20, "cutouts": str(folder)}
+    opened = open_scripted(tmp_path, {"synthetic_pairs": asked})
+    opened.run(FIRST)
+    names = {one.name for some in load_cutouts(folder).of_class.values() for one in some}
+    told = [set(row["cutouts"]) for row in rows_of(opened)]
+    assert set.union(*told) and set.union(*told) <= names

@@ -202,11 +202,11 @@ def test_a_near_duplicate_of_the_benchmark_is_not_trained_on(
         ).to_pylist()
     ]
     (phash,) = [row["phash"] for row in raw if row["image_id"] == held]
-    from unicedit_assets.pipeline import verifier_sets
+    from unicedit_assets.pipeline import photograph_groups, verifier_sets
     from unicedit_assets.published.plan import HeldOut
 
     near = f"{int(phash, 16) ^ 5:016x}"
-    monkeypatch.setattr(verifier_sets, "benchmark_images", lambda _: HeldOut(phashes=(near,)))
+    monkeypatch.setattr(photograph_groups, "benchmark_images", lambda _: HeldOut(phashes=(near,)))
     plan = verifier_sets.plan_set(project, PREFERENCE)
     assert held not in {row.candidate.group for row in plan.rows}
     assert {left.reason.value for left in plan.dropped if left.candidate.group == held} == {
@@ -217,14 +217,13 @@ def test_a_near_duplicate_of_the_benchmark_is_not_trained_on(
 def test_near_duplicates_across_shards_share_a_split(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unicedit_assets.pipeline import verifier_sets
+    from unicedit_assets.pipeline import photograph_groups
 
-    monkeypatch.setattr(
-        verifier_sets,
-        "_hashes",
-        lambda _: {"a": 0b1111, "c": 0xFFFFF << 40, "b": 0b1011, "d": None},
-    )
-    groups = verifier_sets.image_groups(project)
+    ref = Ref("raw_images", "s00000")
+    known = {"a": 0b1111, "c": 0xFFFFF << 40, "b": 0b1011, "d": None}
+    hashed = {name: photograph_groups.Known(ref, phash) for name, phash in known.items()}
+    monkeypatch.setattr(photograph_groups, "photographs", lambda _: hashed)
+    groups = photograph_groups.image_groups(project)
     assert groups["a"] == groups["b"]
     assert len(set(groups.values())) == 3
 
@@ -309,3 +308,23 @@ def test_synthetic_test_pairs_have_exact_truth(synthetic: Project) -> None:
     marks = marks_of(synthetic, synthetic.require(Ref("qwen_verify_eval", "pixels")))
     seen = [one for one in marks if one.truth.kind == "normal" and one.said.is_changed]
     assert {one.score for one in seen} == {10.0}
+
+
+def test_what_stands_before_a_photograph_goes_where_its_edits_go(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unicedit_assets.pipeline import backdrops
+
+    every = [row["group"] for row in rows_of(project, PREFERENCE)]
+    held = sorted(set(every))[0]
+    monkeypatch.setattr(backdrops, "is_held_out", lambda group: group == held)
+    pairs = {"shards": 1, "rows": 40, "side": 64, "held_out": 0.2, "backgrounds": 10}
+    both = reopened(project, {"synthetic_pairs": pairs})
+    both.run(Ref("synthetic_pairs", "y00000"))
+    rows = rows_of(both, SFT) + rows_of(both, PREFERENCE)
+    assert leaks((row["group"], row["split"]) for row in rows) == {}
+    before = {row["group"] for row in rows if row["origin"] == "synthetic"}
+    edited = {row["group"] for row in rows if row["origin"] == "pipeline"}
+    assert before & edited - {held}
+    # With a held-out pair before it, all that shows that photograph is measured on.
+    assert {row["split"] for row in rows if row["group"] == held} == {"test"}

@@ -27,7 +27,7 @@ GRAPH = {
     "unicedit_10m": (["unicbench", "verified_edits"], "releases"),
     "unicbench_edits": (["unicbench"], "language|model"),
     "unicbench_scores": (["unicbench", "unicbench_edits"], "language|model"),
-    "synthetic_pairs": ([], "synthetic_shards"),
+    "synthetic_pairs": (["raw_images", "unicbench"], "synthetic_shards"),
     "verify_sft_set": (["synthetic_pairs", "verified_edits"], ["main"]),
     "verify_preference_set": (["synthetic_pairs", "verified_edits"], ["main"]),
     "qwen_verify_sft": (["verify_sft_set"], "trainings"),

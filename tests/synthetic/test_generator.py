@@ -290,6 +290,8 @@ def test_photographs_become_backdrops() -> None:
     on_photos = [pair for pair in pairs if "photograph" in pair.source_caption]
     assert 0 < len(on_photos) < len(pairs)
     assert all(pair.source.shape == (96, 160, 3) for pair in pairs)
+    assert {pair.photograph for pair in on_photos} == {0, 1}
+    assert all(pair.photograph is None for pair in pairs if pair not in on_photos)
     drawn = {pair.source_caption for pair in on_photos}
     assert drawn and all(caption.endswith("in front of a photograph") for caption in drawn)
 

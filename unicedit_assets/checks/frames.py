@@ -17,6 +17,7 @@ from unicedit_assets.domain.resolutions import PREFERRED
 from unicedit_assets.domain.roles import Scores
 from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
+from unicedit_assets.pipeline.backdrops import chosen
 from unicedit_assets.pipeline.instructions import quota_weights
 from unicedit_assets.pipeline.project import MAIN
 from unicedit_assets.pipeline.release import release_folder
@@ -230,8 +231,14 @@ def synthetic(project: Project, manifest: Manifest) -> pd.DataFrame:
     frame["is_chinese"] = [texts.is_chinese(text) for text in frame["said_cn"]]
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     frame["truth_matches"] = [_truth_holds(row) for row in rows]
-    again = {row["key"]: remade(project, row) == row["key"] for row in rows[:_DECODED_A_PART]}
-    frame["is_repeated"] = [again.get(key, True) for key in frame["key"]]
+    again = remade(project, manifest.partition, rows[:_DECODED_A_PART])
+    behind: dict[bool, set[str | None]] = {True: {None}, False: {None}}
+    if project.settings.synthetic_pairs.backgrounds:
+        behind = {held: {None, *ids} for held, ids in chosen(project, manifest.partition).items()}
+    frame["photograph_is_of_its_split"] = [
+        row["photograph"] in behind[row["split"] != "train"] for row in rows
+    ]
+    frame["is_repeated"] = [again.get(key, key) == key for key in frame["key"]]
     return frame
 
 

@@ -157,6 +157,7 @@ def _synthetic(settings: Settings) -> list[Rule]:
         *_subtask(),
         _within("strength", 0.0, 1.0),
         *_true("is_english", "is_chinese", "decodes", "truth_matches", "is_repeated"),
+        *_true("photograph_is_of_its_split"),
     ]
 
 

@@ -38,17 +38,26 @@ def sheet(
     photos: Annotated[
         Path | None, typer.Option(help="A folder of photographs to use as backdrops.")
     ] = None,
+    cutouts: Annotated[
+        Path | None,
+        typer.Option(help="A folder of cut-outs: /usr/share/tuxpaint/stamps, or cat/tom.png ..."),
+    ] = None,
 ) -> None:
     """Draw pairs side by side with their texts: source, edit, what was said, what is true."""
     from PIL import Image
 
     from unicedit_assets.domain.taxonomy import SUBTASKS
+    from unicedit_assets.synthetic.cutouts import CutoutError, load_cutouts
     from unicedit_assets.synthetic.generator import PairSpec, make_pair
     from unicedit_assets.synthetic.pair import Kind
     from unicedit_assets.synthetic.sheet import contact_sheet
 
     if kind is not None and kind not in set(Kind):
         raise typer.BadParameter(f"no kind {kind!r}; there are: {', '.join(Kind)}")
+    try:
+        cut = load_cutouts(cutouts) if cutouts else None
+    except CutoutError as error:
+        raise typer.BadParameter(str(error)) from error
     backgrounds = _photographs(photos) if photos else ()
     pairs = []
     for name in subtask or SUBTASKS:
@@ -60,6 +69,7 @@ def sheet(
                 split=split,
                 style=style,
                 backgrounds=backgrounds,
+                cutouts=cut,
             )
             pairs.append(make_pair(seed + number, spec))
     Image.fromarray(contact_sheet(pairs, mask=mask)).save(out)
@@ -67,18 +77,23 @@ def sheet(
 
 
 def _photographs(folder: Path, most: int = 32) -> Sequence[Pixels]:
-    """Read the first photographs of a folder, by name.
+    """Read the first photographs of a folder, by name, upright and at the size of the pairs.
 
     Raises:
-        ValueError: there are none.
+        BadParameter: there are none.
     """
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageOps
 
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    from unicedit_assets.synthetic.backdrops import fitted
+    from unicedit_assets.synthetic.generator import PairSpec
+
+    there = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(path for path in there if path.suffix.lower() in _PICTURES)
     if not found:
-        raise ValueError(f"no photographs in {folder}; name a folder with .jpg or .png files")
-    return [np.asarray(Image.open(path).convert("RGB")) for path in found[:most]]
+        raise typer.BadParameter(f"no photographs in {folder}: name a folder of .jpg or .png files")
+    upright = (ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in found[:most])
+    return [fitted(np.asarray(image), PairSpec.size) for image in upright]
 
 
 @app.command()

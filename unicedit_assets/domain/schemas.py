@@ -246,7 +246,8 @@ REJECTED = pa.schema(
 )
 
 # Close to ``synthetic.pair.SyntheticPair``; ``*_slots`` are JSON objects, ``true_*`` and
-# ``rejected_*`` are null where nothing changed, ``mask_image`` is a grey PNG of 0 and 255.
+# ``rejected_*`` are null where nothing changed, ``mask_image`` is a grey PNG of 0 and 255;
+# ``photograph`` is the image_id of what is behind the source, null where that is drawn.
 SYNTHETIC_PAIRS = pa.schema(
     {
         "key": _text,
@@ -277,6 +278,8 @@ SYNTHETIC_PAIRS = pa.schema(
         "classes": _texts,
         "template": _text,
         "vague": pa.bool_(),
+        "photograph": _text,
+        "cutouts": _texts,
         "width": _int,
         "height": _int,
         "source_image": pa.binary(),

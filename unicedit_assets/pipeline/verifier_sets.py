@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from unicedit_assets.domain import duplicates, schemas
+from unicedit_assets.domain import schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
+from unicedit_assets.pipeline.photograph_groups import contaminated_groups, image_groups
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
-from unicedit_assets.pipeline.release import benchmark_images, near_references
 from unicedit_assets.pipeline.rows import Collector
 from unicedit_assets.pipeline.stage import Job, Ref
 from unicedit_assets.pipeline.unicbench import benchmark_ref
@@ -40,7 +40,6 @@ from unicedit_assets.qwen_verify.splitting import (
     Place,
     Shares,
     Split,
-    joined_groups,
     places,
 )
 from unicedit_assets.settings.stages import VerifierSetsSettings
@@ -205,7 +204,9 @@ def _usable(
     usable: list[Planned] = []
     dropped: list[Dropped] = []
     keys: set[str] = set()
-    contaminated = _contaminated(project)
+    # No photograph of the benchmark stands behind a synthetic pair.
+    looks = _looks_at_edits(project)
+    contaminated = contaminated_groups(project) if looks else frozenset[str]()
     for row in rows:
         candidate = row.candidate
         trouble = candidate.trouble
@@ -228,10 +229,13 @@ def _synthetic(project: Project) -> Iterator[Candidate]:
     if Origin.SYNTHETIC not in project.settings.verifier_sets.origins:
         return
     columns = [f.name for f in schemas.SYNTHETIC_PAIRS if not pa.types.is_binary(f.type)]
+    behind = project.settings.synthetic_pairs.backgrounds
+    group_of = image_groups(project) if behind else {}
     for ref in project.refs("synthetic_pairs"):
         manifest = project.require(ref)
         for row in project.ledger.read(manifest, schemas.ROWS, columns).to_pylist():
-            yield of_synthetic(str(ref), row)
+            candidate = of_synthetic(str(ref), row)
+            yield replace(candidate, group=group_of.get(candidate.group, candidate.group))
 
 
 def _edits(project: Project) -> Iterator[Candidate]:
@@ -263,41 +267,6 @@ def _verdicts(project: Project, least: float) -> Iterator[Candidate]:
             yield of_accepted(str(ref), row, least)
         for row in project.ledger.read(manifest, schemas.REJECTS).to_pylist():
             yield of_reject(str(ref), row, least)
-
-
-def _hashes(project: Project) -> dict[str, int | None]:
-    """Return image_id -> perceptual hash of every photograph that may have been edited."""
-    found: dict[str, int | None] = {}
-    for ref in project.refs("raw_images"):
-        manifest = project.require(ref)
-        table = project.ledger.read(manifest, schemas.ROWS, ["image_id", "phash"])
-        for row in table.to_pylist():
-            found[row["image_id"]] = int(row["phash"], 16) if row["phash"] else None
-    return found
-
-
-def image_groups(project: Project) -> dict[str, str]:
-    """Return image_id -> group: near-duplicates over all shards share one."""
-    hashes = _hashes(project)
-    distance = project.settings.unicedit_10m.duplicate_distance
-    near = duplicates.near_pairs(list(hashes.values()), distance)
-    return joined_groups(list(hashes), near)
-
-
-def _contaminated(project: Project) -> frozenset[str]:
-    """Return the groups that hold a near-duplicate of the benchmark's photographs."""
-    if not _looks_at_edits(project):
-        return frozenset()
-    held = benchmark_images(project)
-    group_of = image_groups(project)
-    hashes = {name: None if h is None else f"{h:016x}" for name, h in _hashes(project).items()}
-    distance = project.settings.unicedit_10m.duplicate_distance
-    near = near_references(list(hashes.values()), held.phashes, distance)
-    return frozenset(
-        group_of[name]
-        for name, place in zip(hashes, near, strict=True)
-        if place is not None or name in held.image_ids
-    )
 
 
 class _Readers:

@@ -72,7 +72,10 @@ class Candidate:
 
 
 def of_synthetic(partition: str, row: Mapping[str, Any]) -> Candidate:
-    """Return a synthetic pair; its truth is exact, and so is what its rejected text claims."""
+    """Return a synthetic pair; its truth is exact, and so is what its rejected text claims.
+
+    What stands before a photograph shares that photograph's group, with the edits of it.
+    """
     true = Chain(
         row["source_caption"],
         row["edit_caption"],
@@ -93,7 +96,7 @@ def of_synthetic(partition: str, row: Mapping[str, Any]) -> Candidate:
         partition=partition,
         source_id=row["key"],
         edited_id=row["key"],
-        group=row["scene_id"],
+        group=row["photograph"] or row["scene_id"],
         kind=kind,
         subtask=row["subtask"],
         en=row["said_en"],

@@ -131,6 +131,8 @@ class Settings(BaseModel):
         update["unicbench"] = self.unicbench.model_copy(update=bench)
         annotations = below(home, self.verifier_sets.annotations)
         update["verifier_sets"] = self.verifier_sets.model_copy(update={"annotations": annotations})
+        cutouts = below(home, self.synthetic_pairs.cutouts)
+        update["synthetic_pairs"] = self.synthetic_pairs.model_copy(update={"cutouts": cutouts})
         update["editors"] = {name: placed_editor(home, one) for name, one in self.editors.items()}
         update["vlms"] = {name: placed_vlm(home, one) for name, one in self.vlms.items()}
         return self.model_copy(update=update)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from unicedit_assets.domain.duplicates import MAX_DISTANCE
 from unicedit_assets.domain.taxonomy import SUBTASKS
@@ -142,10 +142,29 @@ class SyntheticPairsSettings(StageSettings):
     held_out: float = identity(
         0.05, "Share of a shard in each of the three held-out splits.", ge=0, le=0.3
     )
+    backgrounds: int = identity(
+        0,
+        "How many of the project's own photographs stand behind a shard's scenes (style `rich`), "
+        "about 60 % of them; 0: none, all backdrops are drawn. New photographs make other pairs.",
+        ge=0,
+        le=1000,
+    )
+    cutouts: str = identity(
+        "",
+        "Folder of cut-outs, RGBA files, that stand for drawn shapes (style `rich`): Debian's "
+        "`/usr/share/tuxpaint/stamps`, or files named by class, such as `cat-2.png` or "
+        "`cat/tom.png`; empty: none. What they are counts, not where they lie.",
+    )
     vague: float = identity(
         0.1, "Share of normal pairs whose instruction leaves a claim open.", ge=0, le=1
     )
     seed: int = identity(0, "Seed of all pairs; others give others.", ge=0, lt=1 << 30)
+
+    @model_validator(mode="after")
+    def _plain_is_drawn(self) -> SyntheticPairsSettings:
+        if self.style == "plain" and (self.backgrounds or self.cutouts):
+            raise ValueError("backgrounds and cutouts need style 'rich'")
+        return self
 
 
 class CheckSettings(StageSettings):

@@ -10,9 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unicedit_assets.synthetic import words
+
 Floats = NDArray[np.float32]
 Painter = Callable[[NDArray[np.uint8], np.random.Generator, bool], None]
 Rgb = tuple[int, int, int]
+# CIE76 difference below which a thing is lost before a photograph.
+_ALIKE = 28
 
 
 def _bands(image: NDArray[np.uint8], *stops: tuple[float, Rgb]) -> None:
@@ -271,9 +275,12 @@ def _procedural(name: str, look: int, width: int, height: int, simple: bool) -> 
     return painted
 
 
-def _photograph(image: NDArray[np.uint8], width: int, height: int) -> Floats:
-    """Fill the frame with the middle of a photograph."""
+def fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the middle of a photograph, uint8 (H, W, 3), that fills a width and height."""
     tall, wide = image.shape[:2]
+    width, height = size
+    if (wide, tall) == size:
+        return image
     scale = max(width / wide, height / tall)
     sized = cv2.resize(
         image,
@@ -281,7 +288,21 @@ def _photograph(image: NDArray[np.uint8], width: int, height: int) -> Floats:
         interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
     )
     top, left = (sized.shape[0] - height) // 2, (sized.shape[1] - width) // 2
-    return sized[top : top + height, left : left + width].astype(np.float32)
+    return np.asarray(sized[top : top + height, left : left + width], np.uint8)
+
+
+def swallowed(image: NDArray[np.uint8]) -> tuple[str, ...]:
+    """Return the colours, at most five, that a photograph's lower half, where things stand, has."""
+    small = cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA)[8:].reshape(-1, 3)
+    known = np.array([rgb for rgb, _ in words.COLOURS.values()], np.uint8)
+    here, named = (
+        cv2.cvtColor(each[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+        for each in (small, known)
+    )
+    alike = np.linalg.norm(here[:, None] - named, axis=2) < _ALIKE
+    shares = dict(zip(words.COLOURS, alike.mean(0), strict=True))
+    found = [name for name, share in shares.items() if share > 0.25]
+    return tuple(sorted(found, key=lambda name: -shares[name])[:5])
 
 
 def backdrop(
@@ -299,5 +320,5 @@ def backdrop(
         simple: leave the small details out.
     """
     if name == "photograph":
-        return _photograph(photographs[look % len(photographs)], *size)
+        return fitted(photographs[look % len(photographs)], size).astype(np.float32)
     return _procedural(name, look, *size, simple)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unicedit_assets.synthetic import words
+from unicedit_assets.synthetic.backdrops import swallowed
 from unicedit_assets.synthetic.scene import Item, Scene
 from unicedit_assets.synthetic.sprites import shape_of
 
@@ -57,7 +59,7 @@ class Draw:
         plain: the simple style.
         split_classes: whether objects come from the held-out classes.
         strength: of the edit, 0 to 1.
-        photographs: how many photographs may be backdrops.
+        photographs: what may be backdrops, uint8 (H, W, 3).
     """
 
     rng: np.random.Generator
@@ -65,9 +67,10 @@ class Draw:
     split_classes: bool
     strength: float
     crowded: bool
-    photographs: int = 0
+    photographs: Sequence[NDArray[np.uint8]] = ()
     classes: tuple[str, ...] = field(init=False)
     colours: tuple[str, ...] = field(init=False)
+    _swallowed: dict[str, tuple[str, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
         pool = PLAIN_CLASSES if self.plain else tuple(words.CLASSES)
@@ -77,6 +80,7 @@ class Draw:
             if name not in _SEPARATE and (name in HELD_OUT_CLASSES) == self.split_classes
         )
         self.colours = PLAIN_COLOURS if self.plain else tuple(words.COLOURS)
+        self._swallowed = dict(_SWALLOWED)
 
     def pick(self, values: Sequence[str], *without: str) -> str:
         """Choose one value that is none of ``without``."""
@@ -97,11 +101,11 @@ class Draw:
 
     def colour(self, backdrop: str, *without: str) -> str:
         """Choose a colour that is seen before a backdrop."""
-        return self.pick(self.colours, *_SWALLOWED.get(backdrop, ()), *without)
+        return self.pick(self.colours, *self._swallowed.get(backdrop, ()), *without)
 
     def backdrop(self, *without: str) -> str:
         """Choose a backdrop."""
-        if self.photographs and "photograph" not in without and self.chance(0.6):
+        if len(self.photographs) and "photograph" not in without and self.chance(0.6):
             return "photograph"
         known = tuple(name for name in words.BACKDROPS if name != "photograph")
         return self.pick(PLAIN_BACKDROPS if self.plain else known, *without)
@@ -109,9 +113,12 @@ class Draw:
     def empty(self) -> Scene:
         """Return a scene without objects."""
         name = self.backdrop()
-        looks = self.photographs if name == "photograph" else 10_000
+        looks = len(self.photographs) if name == "photograph" else 10_000
         light = round(float(self.rng.choice([-0.6, -0.3, 0.3, 0.6])), 1)
-        return Scene((), name, int(self.rng.integers(looks)), light=light, simple=self.plain)
+        look = int(self.rng.integers(looks))
+        if name == "photograph":
+            self._swallowed[name] = swallowed(self.photographs[look])
+        return Scene((), name, look, light=light, simple=self.plain)
 
     def count(self, least: int) -> int:
         """Choose how many objects a scene has."""

@@ -16,8 +16,10 @@ from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.prompts import load_prompt
 from unicedit_assets.synthetic import failures, wording
+from unicedit_assets.synthetic.casting import with_cutouts
 from unicedit_assets.synthetic.catalogue import EDITS
 from unicedit_assets.synthetic.compose import HELD_OUT_CLASSES, Draw
+from unicedit_assets.synthetic.cutouts import Cutouts
 from unicedit_assets.synthetic.edit import Edit
 from unicedit_assets.synthetic.failures import VISIBLE
 from unicedit_assets.synthetic.pair import Kind, SyntheticPair, Wording
@@ -77,7 +79,9 @@ class PairSpec:
             other split.
         vague: the share of normal pairs whose instruction leaves a claim open.
         style: ``plain`` (one to three large objects before simple places) or ``rich``.
-        backgrounds: uint8 (H, W, 3) photographs to use as backdrops; style ``rich`` only.
+        backgrounds: uint8 (H, W, 3) photographs to use as backdrops; style ``rich`` only. Their
+            middle is shown; ``backdrops.fitted`` ones need no resizing.
+        cutouts: what may stand for drawn shapes; style ``rich`` only.
         subtasks: what is drawn from; as many seeds, from a multiple of their number on, give all.
         kinds: what is drawn from, in the proportions of ``DISTRIBUTION``.
     """
@@ -90,6 +94,7 @@ class PairSpec:
     vague: float = 0.0
     style: str = "rich"
     backgrounds: Sequence[NDArray[np.uint8]] = ()
+    cutouts: Cutouts | None = None
     subtasks: tuple[str, ...] = SUBTASKS
     kinds: tuple[Kind, ...] = tuple(DISTRIBUTION)
 
@@ -158,7 +163,8 @@ def make_pair(seed: int, spec: PairSpec) -> SyntheticPair:
         strength = 1.0
     said, template, vague = _said(kind, edit, spec, _stream(seed, spec, "said", plan))
     altered, rejected = said[1]
-    scene_id = digest(edit.before.digest, _photograph(edit.before, spec))
+    photograph = _photograph(edit.before, spec)
+    scene_id = digest(edit.before.digest, _content(photograph, spec))
     size, place = list(spec.size), [spec.split, spec.style]
     key = digest(
         *("synthetic-pair", CODE_VERSION, seed, plan.subtask, plan.kind.value, strength),
@@ -182,6 +188,8 @@ def make_pair(seed: int, spec: PairSpec) -> SyntheticPair:
         tuple(sorted({item.name for item in (*edit.before.items, *edit.after.items)})),
         template,
         vague,
+        photograph,
+        _cutouts_in(edit.before, result.after),
     )
 
 
@@ -214,11 +222,20 @@ def _planned(seed: int, spec: PairSpec) -> _Plan:
     return _Plan(subtask, kind, strength, own if planted else strength)
 
 
-def _photograph(scene: Scene, spec: PairSpec) -> str:
-    if scene.backdrop != "photograph":
+def _photograph(scene: Scene, spec: PairSpec) -> int | None:
+    return scene.look % len(spec.backgrounds) if scene.backdrop == "photograph" else None
+
+
+def _content(photograph: int | None, spec: PairSpec) -> str:
+    if photograph is None:
         return ""
-    chosen = spec.backgrounds[scene.look % len(spec.backgrounds)]
-    return hashlib.sha256(np.ascontiguousarray(chosen).tobytes()).hexdigest()
+    chosen = np.ascontiguousarray(spec.backgrounds[photograph])
+    return hashlib.sha256(chosen.tobytes()).hexdigest()
+
+
+def _cutouts_in(*scenes: Scene) -> tuple[str, ...]:
+    cut = (scene.cutout(item) for scene in scenes for item in scene.items)
+    return tuple(sorted({one.name for one in cut if one}))
 
 
 def _suits(edit: Edit, split: str) -> bool:
@@ -232,10 +249,12 @@ def _suits(edit: Edit, split: str) -> bool:
 
 def _drawn(seed: int, spec: PairSpec, plan: _Plan) -> tuple[Edit, Pixels, Pixels]:
     """Draw scenes until one suits the split and shows its edit."""
-    rng = _stream(seed, spec, "scene", replace(plan, kind=Kind.NORMAL))
+    scene = replace(plan, kind=Kind.NORMAL)
+    rng = _stream(seed, spec, "scene", scene)
+    cutting = _stream(seed, spec, "cut-outs", scene)
     # Something must be left that can be named, changed or moved as well.
     crowded = plan.kind is Kind.MISALIGNED or plan.kind in _PLANTED
-    photographs = len(spec.backgrounds) if spec.style == "rich" else 0
+    photographs = spec.backgrounds if spec.style == "rich" else ()
     gradual = spec.strength is not None and spec.strength < 2 * VISIBLE
     for _ in range(_TRIES):
         draw = Draw(
@@ -245,6 +264,8 @@ def _drawn(seed: int, spec: PairSpec, plan: _Plan) -> tuple[Edit, Pixels, Pixels
         edit = EDITS[plan.subtask](draw)
         if not _suits(edit, spec.split):
             continue
+        if spec.cutouts and spec.style == "rich":
+            edit = with_cutouts(edit, spec.cutouts, cutting)
         source = render(edit.before, spec.size, spec.backgrounds)
         edited = render(edit.after, spec.size, spec.backgrounds)
         faint = gradual and plan.kind not in _PLANTED and edit.slots["operation"] in _GRADUAL

@@ -63,6 +63,8 @@ class SyntheticPair:
         classes: the object classes in the scene; held-out splits go by them.
         template: which wording template ``said`` was made with; held-out splits go by it.
         vague: whether ``said`` leaves a claim open that ``true`` fills ("another colour").
+        photograph: which of the specification's backgrounds is behind the source; None: none is.
+        cutouts: the names of the cut-outs that stand in either picture.
     """
 
     key: str
@@ -86,3 +88,5 @@ class SyntheticPair:
     classes: tuple[str, ...] = ()
     template: str = ""
     vague: bool = False
+    photograph: int | None = None
+    cutouts: tuple[str, ...] = ()

@@ -75,13 +75,15 @@ def _zoomed(ground: Floats, camera: Camera) -> Floats:
 def _draw(image: Floats, item: Item, scene: Scene) -> None:
     height, width = image.shape[:2]
     x, y, tall = box(item, scene.camera, (width, height))
-    sprite = paint(item, round(tall), scene.light)
+    cutout = scene.cutout(item)
+    sprite = paint(item, round(tall), scene.light, cutout)
     turn = item.turn + (90.0 if item.pose == "lying down" else 0.0)
     if turn:
         sprite = _turned(sprite, turn)
     wide = sprite.alpha.shape[1]
     if not shape_of(item).floats and not scene.plain:
-        _shadow(image, x, y, wide, scene.light)
+        middle, broad = _foot(sprite) if cutout else (0.0, wide)
+        _shadow(image, x + middle, y, broad, scene.light)
     _lay(image, sprite, round(x - wide / 2), round(y - sprite.alpha.shape[0]))
 
 
@@ -110,6 +112,16 @@ def _lay(image: Floats, sprite: Sprite, left: int, top: int) -> None:
     region = image[y0:y1, x0:x1]
     region *= 1 - sprite.alpha[part][..., None]
     region += sprite.colour[part]
+
+
+def _foot(sprite: Sprite) -> tuple[float, int]:
+    """Return where something touches the ground, from its middle, and how wide, in pixels."""
+    tall, wide = sprite.alpha.shape
+    low = np.flatnonzero((sprite.alpha[-max(tall // 10, 2) :] > 0.3).any(0))
+    if not len(low):
+        return 0.0, wide
+    # What has a narrow foot still shades more of the ground.
+    return float(low[0] + low[-1] + 1 - wide) / 2, max(int(low[-1] - low[0] + 1), wide * 2 // 5)
 
 
 def _shadow(image: Floats, x: float, y: float, wide: int, light: float) -> None:

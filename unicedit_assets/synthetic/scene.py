@@ -5,10 +5,11 @@ Lengths are shares of the picture's shorter side, places are shares of its width
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from unicedit_assets.domain.identity import digest
 from unicedit_assets.synthetic import words
+from unicedit_assets.synthetic.cutouts import Cutout
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Scene:
         style: a key of ``words.STYLES``, or empty.
         plain: a flat colour instead of the backdrop, or empty.
         light: where the light comes from, -1 (left) to 1 (right).
+        cutouts: what stands for the drawn shapes, at most one of a class.
     """
 
     items: tuple[Item, ...]
@@ -92,6 +94,7 @@ class Scene:
     plain: str = ""
     simple: bool = False
     camera: Camera = Camera()
+    cutouts: tuple[Cutout, ...] = field(default=(), repr=False)
 
     def put(self, index: int, **changes: object) -> Scene:
         """Return the scene with one item changed."""
@@ -111,7 +114,11 @@ class Scene:
     @property
     def digest(self) -> str:
         """The whole scene's hash."""
-        return digest("synthetic-scene", repr(self))
+        return digest("synthetic-scene", repr(self), *(one.sha256 for one in self.cutouts))
+
+    def cutout(self, item: Item) -> Cutout | None:
+        """Return what an item is cut out of, or None when it is drawn."""
+        return next((one for one in self.cutouts if one.kind == item.name), None)
 
     @property
     def composition(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicedit_assets.synthetic import words
+from unicedit_assets.synthetic.cutouts import Cutout
 from unicedit_assets.synthetic.people import figure
 from unicedit_assets.synthetic.scene import Item
 from unicedit_assets.synthetic.shapes import SHAPES, Shape
@@ -55,11 +56,15 @@ def shape_of(item: Item) -> Shape:
     return figure(item.pose, item.expression) if item.name == "person" else SHAPES[item.name]
 
 
-def paint(item: Item, height: int, light: float) -> Sprite:
+def paint(item: Item, height: int, light: float, cutout: Cutout | None = None) -> Sprite:
     """Draw an item so many pixels high, upright; the light comes from ``light`` (-1 left, 1 right).
 
-    Sprites are kept: an item that an edit leaves alone is drawn once.
+    A cut-out fills as much of the drawn shape's box as its proportions let it, and has the item's
+    colour; it knows no material, pattern or text. Sprites are kept: an item that an edit leaves
+    alone is drawn once.
     """
+    if cutout:
+        return _cut(cutout, item.colour, item.blend, item.stretch, height)
     return _paint(
         *(item.name, item.colour, item.material, item.texture, item.stretch, item.blend),
         *(item.text, item.pose, item.expression, item.hair, item.lit, height, light),
@@ -108,6 +113,29 @@ def _paint(  # the arguments are what a sprite depends on
         np.asarray(cv2.resize(shaded, size, interpolation=cv2.INTER_AREA), np.float32),
         np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32),
     )
+
+
+@lru_cache(maxsize=64)
+def _cut(
+    cutout: Cutout,
+    colour: str,
+    blend: tuple[str, float] | None,
+    stretch: float,
+    height: int,
+) -> Sprite:
+    painted = cutout.painted(colour)
+    if blend:
+        painted += np.float32(blend[1]) * (cutout.painted(blend[0]) - painted)
+    room = SHAPES[cutout.kind].aspect
+    tall = max(height, 6) * min(room / cutout.aspect, 1.0)
+    size = (max(round(tall * cutout.aspect * stretch), 3), max(round(tall), 3))
+    alpha = cutout.pixels[..., 3] / np.float32(255)
+    way = cv2.INTER_CUBIC if size[1] > alpha.shape[0] else cv2.INTER_AREA
+    painted *= alpha[..., None]
+    shown, share = (cv2.resize(each, size, interpolation=way) for each in (painted, alpha))
+    share = np.clip(share, 0, 1)
+    shown = np.clip(shown, 0, 255 * share[..., None])
+    return Sprite(np.asarray(shown, np.float32), np.asarray(share, np.float32))
 
 
 def _labels(shape: Shape, wide: int, tall: int) -> NDArray[np.uint8]:
