@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -72,8 +73,9 @@ def weights(out: Path, stage: str) -> dict[str, Any]:
 
 
 def apart(some: Mapping[str, Any], others: Mapping[str, Any]) -> float:
+    """Return how far weights are apart, by Euclid: single ones jump where gradients are tiny."""
     assert set(some) == set(others)
-    return max(float((some[name] - others[name]).abs().max()) for name in some)
+    return math.sqrt(sum(float(((some[name] - others[name]) ** 2).sum()) for name in some))
 
 
 @pytest.mark.parametrize(("rank", "context"), [(0, False), (4, True)])
@@ -116,7 +118,8 @@ def test_fsdp_trains_and_resumes_as_one_process_does(
     settings = ALL_WEIGHTS + stages
     script = [str(Path(__file__).parent / "fsdp_on_cpu.py")]
     how = (script, tiny_folder, rows, out, settings.replace("BATCH", "4"))
-    launched(*how, **fsdp(), NOTES=str(notes))
+    more = {**fsdp(), "ACCELERATE_MIXED_PRECISION": "no", "NOTES": str(notes)}
+    launched(*how, **more)
     for rank in (0, 1):
         noted = json.loads((notes / f"{rank}.json").read_text())
         assert 0.4 < noted["held"] / noted["whole"] < 0.6
@@ -128,12 +131,12 @@ def test_fsdp_trains_and_resumes_as_one_process_does(
     job = TrainingJob(Method.D2PO, start, examples, alone, tmp_path / "alone")
     QwenVerifyTrainer().train(job)
     moved = apart(weights(out, "sft"), sharded)
-    assert moved > 1e-4
-    assert apart(weights(tmp_path / "alone", "d2po"), sharded) < moved / 20
+    assert moved > 1e-2
+    assert apart(weights(tmp_path / "alone", "d2po"), sharded) < moved / 10
 
     shutil.rmtree(out / "d2po" / "model")
     shutil.rmtree(out / "d2po" / "checkpoint-3")
-    launched(*how, **fsdp(), NOTES=str(notes))
+    launched(*how, **more)
     assert apart(weights(out, "d2po"), sharded) < moved / 1000
 
 
@@ -149,6 +152,7 @@ def two_clocks(rank: int, meeting: str, notes: str) -> None:
     """Take two steps by a clock that goes slow in the first process and fast in the second."""
     torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}
     from accelerate import PartialState
 
     PartialState(cpu=True)
