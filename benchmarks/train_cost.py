@@ -12,15 +12,16 @@ Memory of a GPU, bytes (s sequences of T tokens; L layers of width h, feed-forwa
 * weights, gradients, AdamW's two moments: each parameter's own dtype; by FSDP a share of each;
 * copies: bfloat16 of what learns in float32 (autocast keeps them); by FSDP the two largest layers
   and the embeddings, gathered, with gradients;
-* reference: none with LoRA (the adapter is switched off), else the frozen model, on every GPU;
+* reference: none with LoRA (the adapter is switched off), else the frozen model; by FSDP a share of
+  it, and as many bfloat16 weights gathered as of what learns;
 * activations, every layer computed again: the layers' inputs L s T h e (e = 4 where the stream is
-  float32, else 2), the same of the vision tower (gradients pass through it), and the larger of one
-  layer s T ((18 + e) h + 6 k + 14 i) and the replies' logits, 20 bytes each (28 with a reference).
+  float32, else 2), the same of the vision tower if it learns, and the larger of one layer
+  s T ((18 + e) h + 6 k + 14 i) and the replies' logits, 20 bytes each (28 with a reference).
 
 Time: FLOPs / (GPUs x peak x utilisation). A product of a matrix and a token costs 2 FLOPs a weight
 forward, as many again to recompute, to pass gradients on, and, where the matrix learns, for its own
-gradient; attention takes four times its way forward. A test holds this to what torch counts. What a
-GPU waits for is in the utilisation.
+gradient; attention takes four times its way forward. A frozen vision tower goes forward alone. A
+test holds this to what torch counts. What a GPU waits for is in the utilisation.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def matrices(model: Any, *within: str) -> int:
 
 
 def gathered(model: Any) -> int:
-    """Return the bytes of bfloat16 weights and gradients that FSDP has whole at once."""
+    """Return the bytes of bfloat16 weights that FSDP has whole at once; gradients are as many."""
     layers: dict[str, int] = {}
     for name, p in model.named_parameters():
         parts = name.split(".")
@@ -144,7 +145,7 @@ def gathered(model: Any) -> int:
         key = "root" if place is None else ".".join(parts[: place + 2])
         layers[key] = layers.get(key, 0) + p.numel()
     root = layers.pop("root", 0)
-    return 2 * 2 * (root + 2 * max(layers.values()))
+    return 2 * (root + 2 * max(layers.values()))
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,11 @@ class Cost:
     @property
     def reference(self) -> int:
         """Bytes of the frozen reference on each GPU."""
-        return 0 if self._plan.settings.lora_rank else self.held.weights
+        if self._plan.settings.lora_rank:
+            return 0
+        if not self._plan.sharded:
+            return self.held.weights
+        return self.held.weights // self._plan.gpus + gathered(self.model)
 
     def activations(self, preference: bool) -> int:
         """Bytes of activations on each GPU, every layer computed again."""
@@ -198,13 +203,12 @@ class Cost:
         tokens, patches = rows * self._lengths.whole, batch * 4 * self._lengths.pictures
         seen = 2 if half else 4
         inputs = stored(text.num_hidden_layers, tokens, text.hidden_size, stream)
-        inputs += stored(vision.depth, patches, vision.hidden_size, seen)
         layer = tokens * ((18 + stream) * text.hidden_size + 6 * keys + 14 * text.intermediate_size)
-        vision_layer = patches * (
-            (18 + seen) * vision.hidden_size
-            + 6 * vision.hidden_size
-            + 14 * vision.intermediate_size
-        )
+        vision_layer = 0
+        if settings.train_vision:
+            inputs += stored(vision.depth, patches, vision.hidden_size, seen)
+            width = (24 + seen) * vision.hidden_size + 14 * vision.intermediate_size
+            vision_layer = patches * width
         each = LOGIT + (REFERENCE_LOGIT if preference else 0)
         logits = rows * (self._lengths.reply + 1) * text.vocab_size * each
         return int(inputs + max(layer, vision_layer, logits))
@@ -214,7 +218,7 @@ class Cost:
         shards = self._plan.gpus if self._plan.sharded else 1
         held = self.held
         half = self._plan.settings.precision == "bfloat16"
-        copies = gathered(self.model) if self._plan.sharded else held.copies if half else 0
+        copies = 2 * gathered(self.model) if self._plan.sharded else held.copies if half else 0
         return {
             "weights": held.weights / shards,
             "gradients": held.gradients / shards,
@@ -228,7 +232,7 @@ class Cost:
         """Return the FLOPs of one row."""
         text, vision, head = self._text_forward(), self._vision_forward(), self._head_forward()
         full = not self._plan.settings.lora_rank
-        seeing = vision.trained(full and self._plan.settings.train_vision)
+        seeing = vision.trained(full) if self._plan.settings.train_vision else vision.once
         # The head is not computed again.
         reply = text.trained(full) + (3 if full else 2) * head
         if not preference:

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
@@ -23,8 +26,12 @@ _EVERY = 30.0  # seconds between lines where there is no terminal
 class Budget(TrainerCallback):
     """Ends a stage after its minutes; knows the share that is done, which the rate follows.
 
-    The seconds travel in each checkpoint, so a stage that was cut off has what it had left. They
-    are written last: a checkpoint that has them is whole.
+    Where several processes train, the first one's clock counts for all: they end at one step and
+    learn at one rate. The seconds travel in each checkpoint, so a stage that was cut off has what
+    it had left. They are written last: a checkpoint that has them is whole.
+
+    Attributes:
+        elapsed: seconds of training until the last step, earlier calls included.
     """
 
     FILE = "budget.json"
@@ -32,12 +39,8 @@ class Budget(TrainerCallback):
     def __init__(self, minutes: float) -> None:
         self._seconds = minutes * 60
         self._before, self._started = 0.0, time.monotonic()
+        self.elapsed = 0.0
         self._steps = 0.0
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of training, earlier calls included."""
-        return self._before + time.monotonic() - self._started
 
     @property
     def done(self) -> float:
@@ -48,6 +51,7 @@ class Budget(TrainerCallback):
     def resume(self, checkpoint: Path) -> None:
         """Go on from what a checkpoint says."""
         self._before = float(json.loads((checkpoint / self.FILE).read_text())["seconds"])
+        self.elapsed = self._before
 
     def rate(self, warmup: float, floor: float = 0.02) -> float:
         """Return the factor of the learning rate: up by a line, down by half a cosine."""
@@ -61,11 +65,14 @@ class Budget(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._steps = state.global_step / max(1, state.max_steps)
+        self.elapsed = _of_the_first(self._before + time.monotonic() - self._started)
         if self._seconds and self.elapsed >= self._seconds:
             control.should_training_stop = True
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if _several():
+            PartialState().wait_for_everyone()
         if not state.is_world_process_zero:
             return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -73,6 +80,18 @@ class Budget(TrainerCallback):
         part = folder / f"{self.FILE}.part"
         part.write_text(json.dumps({"seconds": self.elapsed}))
         part.replace(folder / self.FILE)
+
+
+def _of_the_first(seconds: float) -> float:
+    """Return what the first of several processes says; all of them must ask."""
+    if not _several():
+        return seconds
+    told = torch.tensor(seconds, dtype=torch.float64, device=PartialState().device)
+    return float(broadcast(told))
+
+
+def _several() -> bool:
+    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
 
 
 def last_checkpoint(out: Path) -> Path | None:
@@ -86,7 +105,10 @@ def last_checkpoint(out: Path) -> Path | None:
 
 
 class Curve(TrainerCallback):
-    """Writes what is logged to a CSV file, and shows how far the stage is and when it ends."""
+    """Writes what is logged to a CSV file, and shows how far the stage is and when it ends.
+
+    Of several processes, the first one does.
+    """
 
     COLUMNS = ("stage", "step", "seconds", "loss", "learning_rate", "margin", "preferred")
 
@@ -104,6 +126,8 @@ class Curve(TrainerCallback):
         self._task = self._bar.add_task(stage, total=1.0)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._drop_after(state.global_step)
         self._bar.start()
@@ -114,7 +138,7 @@ class Curve(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
     ) -> None:
-        if not logs or "loss" not in logs:
+        if not state.is_world_process_zero or not logs or "loss" not in logs:
             return
         row = {"stage": self._stage, "step": state.global_step, **logs}
         row["seconds"] = round(self._budget.elapsed, 1)

@@ -98,6 +98,13 @@ class QwenVerifyForConditionalGeneration(Qwen2_5_VLForConditionalGeneration):
     def _init_weights(self, module: nn.Module) -> None:
         _init_weights(super(), module)
 
+    def enable_input_require_grads(self) -> None:
+        """Do nothing, whoever asks.
+
+        Only reentrant checkpoints need gradients at their inputs. Ours are not, and a frozen vision
+        tower would be run backwards for nobody.
+        """
+
 
 def _init_weights(parent: Any, module: nn.Module) -> None:
     """Start c_v at zero, so that a pretrained model starts as itself; the rest as ever."""

@@ -17,6 +17,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ _NOTE = "made-from.json"
 # What a training leaves in its folder.
 _HELD = ("sft", "d2po", "dpo", "sft-rows", "preference-rows", "curve.csv")
 _END = 64 << 10
+# How long processes wait for one another, such as while the first one saves.
+_PATIENCE = timedelta(minutes=30)
 
 
 def train(
@@ -139,6 +142,9 @@ def _rows(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train from the command line; ``accelerate launch -m`` comes in here."""
+    import torch
+    from accelerate import PartialState
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base")
     parser.add_argument("--sft", type=Path, required=True)
@@ -148,6 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     values = tomllib.loads(chosen.settings.read_text("utf-8")) if chosen.settings else {}
     settings = TrainingSettings.model_validate(values)
+    # Before weights are read: under FSDP the first process alone reads them, once all have met.
+    PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
     print(train(chosen.base, chosen.sft, chosen.preference, chosen.out, settings))
 
 

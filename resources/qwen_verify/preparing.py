@@ -72,7 +72,6 @@ def _adapted(model: Any, settings: TrainingSettings) -> Any:
         return model
     from peft import LoraConfig, get_peft_model
 
-    model.enable_input_require_grads()
     targets = f"({_TEXT})|({_VISION})" if settings.train_vision else _TEXT
     chosen = LoraConfig(
         r=settings.lora_rank,

@@ -96,10 +96,6 @@ def preference(
 
 
 def _run(trainer: Any, collator: Collator, out: Path) -> Path:
-    if hasattr(trainer.model, "merge_and_unload") and trainer.is_fsdp_enabled:
-        raise ValueError(
-            "LoRA under FSDP is not supported: use lora_rank = 0, or launch without it"
-        )
     found = last_checkpoint(out)
     trainer.train(resume_from_checkpoint=str(found) if found else None)
     trainer.require_finite()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import fsdp2_prepare_model
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
 
@@ -27,6 +28,9 @@ class _Staged(Trainer):
 
     Attributes:
         table: of the settings that the stage follows.
+
+    Raises:
+        TrainingError: it is sharded in a way that is not supported.
     """
 
     table = ""
@@ -34,8 +38,20 @@ class _Staged(Trainer):
 
     def __init__(self, *args: Any, budget: Budget, warmup: float, **how: Any) -> None:
         super().__init__(*args, **how)
+        if self.is_fsdp_enabled:
+            self._require_fsdp_to_suit()
         self._budget, self._warmup = budget, warmup
         self._figures: dict[str, list[Tensor]] = {}
+
+    def _require_fsdp_to_suit(self) -> None:
+        if hasattr(self.model, "merge_and_unload"):
+            raise TrainingError(
+                "LoRA under FSDP is not supported: use lora_rank = 0, or launch without it"
+            )
+        if not self.accelerator.is_fsdp2:
+            raise TrainingError(
+                "FSDP 1 is not supported: set fsdp_version: 2, as in deploy/accelerate-fsdp.yaml"
+            )
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         if self.lr_scheduler is None:
@@ -77,7 +93,7 @@ class _Staged(Trainer):
 
     def log(self, logs: dict[str, float], *args: Any, **how: Any) -> None:
         for name, values in self._figures.items():
-            logs[name] = float(torch.stack(values).mean())
+            logs[name] = float(self.accelerator.gather(torch.stack(values).mean()).mean())
         self._figures.clear()
         super().log(logs, *args, **how)
 
@@ -125,10 +141,7 @@ class PreferenceTrainer(_Staged):
     ) -> None:
         super().__init__(*args, **how)
         self._stage = stage
-        self._reference = reference
-        if reference is not None:
-            reference.requires_grad_(False).eval()
-            self._reference = self.accelerator.prepare_model(reference, evaluation_mode=True)
+        self._reference = None if reference is None else self._frozen(reference)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
@@ -148,6 +161,14 @@ class PreferenceTrainer(_Staged):
         if stage.sft_weight:
             loss = loss + stage.sft_weight * mean_token_loss(logprobs[:rows], labels[:rows])
         return loss
+
+    def _frozen(self, reference: Any) -> Any:
+        """Return a model that never learns, placed and cast, and sharded, as the policy is."""
+        reference.requires_grad_(False).eval()
+        if self.is_fsdp_enabled:
+            # ``prepare_model`` would leave it whole, and empty in all processes but the first.
+            return fsdp2_prepare_model(self.accelerator, reference)
+        return self.accelerator.prepare_model(reference, evaluation_mode=True)
 
     def _seeing(self, model: Any) -> Any:
         return nullcontext() if self._stage.context else without_context(model)
@@ -189,7 +210,15 @@ def arguments(
         remove_unused_columns=False,
         dataloader_num_workers=0,
         use_cpu=cpu,
+        ddp_find_unused_parameters=_without_context_at_times(settings, stage),
     )
+
+
+def _without_context_at_times(settings: TrainingSettings, stage: StageOfTraining) -> bool:
+    """Return whether c_v's layer may get no gradient in a step, which copies would wait for."""
+    if isinstance(stage, PreferenceStage):
+        return not stage.context
+    return settings.context_dropout > 0
 
 
 def callbacks(out: Path, name: str, stage: StageOfTraining) -> tuple[Budget, list[Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import Image
 
 from qwen_verify.toy import toy_pair
 from unicedit_assets.qwen_verify.question import Example, example_of
@@ -35,6 +37,28 @@ def make_tiny(difference: str = "add", seed: int = 0) -> Tiny:
     config = small_config(tokenizer, TINY, difference)
     collator = Collator(processor_for(tokenizer, TINY), config.layout)
     return Tiny(from_scratch(config, seed), collator, examples)
+
+
+def training_row(one: Example) -> dict[str, Any]:
+    """Return the row of a training set that an example comes from."""
+
+    def png(pixels: Any) -> dict[str, Any]:
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG")
+        return {"bytes": out.getvalue(), "path": "x.png"}
+
+    return {
+        "key": one.key,
+        "split": "train",
+        "kind": one.kind,
+        "subtask": one.subtask,
+        "images": [png(one.source), png(one.edited)],
+        "prompt_en": one.en,
+        "prompt_cn": one.cn,
+        "target": one.target,
+        "chosen": one.target,
+        "rejected": one.rejected,
+    }
 
 
 @pytest.fixture

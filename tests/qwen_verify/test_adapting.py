@@ -52,6 +52,31 @@ def test_the_context_moves_by_steps_that_bfloat16_cannot_hold(
     assert torch.equal(weight.to(torch.bfloat16), before.to(torch.bfloat16))  # what it was before
 
 
+@pytest.mark.parametrize("rank", [4, 0])
+def test_checkpoints_leave_a_frozen_vision_tower_alone_and_gradients_as_they_are(
+    rank: int, tiny: Tiny, tiny_folder: Path
+) -> None:
+    chosen = SETTINGS.model_copy(update={"lora_rank": rank, "precision": "float32"})
+    model, collator = preparing.from_folder(str(tiny_folder), chosen)
+    model.train()
+    seen: list[Any] = []
+    visual = next(part for name, part in model.named_modules() if name.endswith("model.visual"))
+    visual.register_forward_hook(lambda *called: seen.append(called[-1].pooler_output))
+    learnt: list[dict[str, Any]] = []
+    for checkpoints in (False, True):
+        if checkpoints:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.zero_grad()
+        model(**collator.sft(tiny.examples[:2])).loss.backward()
+        grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        learnt.append(grads)
+    assert not any(latents.requires_grad for latents in seen)
+    without, with_them = learnt
+    assert any(".layers.0." in name for name in without)
+    assert not any("visual" in name for name in without)
+    torch.testing.assert_close(without, with_them)
+
+
 def test_what_is_saved_is_of_one_type_and_loads(
     tiny: Tiny, tiny_folder: Path, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_the_rate_rises_by_a_line_and_falls_by_half_a_cosine(clock: Clock) -> No
     rates = []
     for minute in (0, 1, 2, 6, 10):
         clock.now = 1000 + 60 * minute
+        budget.on_step_end(None, state(0), control())
         rates.append(budget.rate(warmup=0.2, floor=0.0))
     assert rates == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from pathlib import Path
@@ -15,10 +14,10 @@ torch = pytest.importorskip("torch")
 
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
-from PIL import Image  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
+from transformers import Trainer  # noqa: E402
 
-from qwen_verify.conftest import Tiny, make_tiny  # noqa: E402
+from qwen_verify.conftest import Tiny, make_tiny, training_row  # noqa: E402
 from resources.qwen_verify import multi_gpu, stages  # noqa: E402
 from resources.qwen_verify.budget import Budget  # noqa: E402
 from resources.qwen_verify.model import from_qwen  # noqa: E402
@@ -124,6 +123,23 @@ def test_two_stages_learn_and_leave_weights_a_curve_and_no_pickle_in_the_model(
     assert {path.suffix for path in folder.iterdir()} <= {".safetensors", ".json", ".jinja"}
 
 
+def test_shards_that_would_not_train_are_refused(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = Trainer.create_accelerator_and_postprocess
+
+    def sharded(self: Any) -> None:
+        prepare(self)
+        self.is_fsdp_enabled = True
+
+    monkeypatch.setattr(Trainer, "create_accelerator_and_postprocess", sharded)
+    with pytest.raises(TrainingError, match="set fsdp_version: 2"):
+        preference_trainer(tiny, tmp_path)
+    tiny.model.merge_and_unload = None
+    with pytest.raises(TrainingError, match="LoRA under FSDP is not supported"):
+        preference_trainer(tiny, tmp_path)
+
+
 def test_a_loss_that_is_not_finite_ends_a_stage_at_once(tiny: Tiny, tmp_path: Path) -> None:
     with torch.no_grad():
         tiny.model.model.diff_proj.weight[0, 0] = torch.nan
@@ -176,29 +192,9 @@ def test_a_stage_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path: Path) ->
     assert torch.nn.functional.mse_loss(ours, whole.model.model.diff_proj.weight) < 1e-4
 
 
-def png(pixels: Any) -> dict[str, Any]:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return {"bytes": out.getvalue(), "path": "x.png"}
-
-
 @pytest.fixture
 def parquet(tiny: Tiny, tmp_path: Path) -> Path:
-    rows = [
-        {
-            "key": one.key,
-            "split": "train",
-            "kind": one.kind,
-            "subtask": one.subtask,
-            "images": [png(one.source), png(one.edited)],
-            "prompt_en": one.en,
-            "prompt_cn": one.cn,
-            "target": one.target,
-            "chosen": one.target,
-            "rejected": one.rejected,
-        }
-        for one in tiny.examples
-    ]
+    rows = [training_row(one) for one in tiny.examples]
     folder = tmp_path / "rows"
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist(rows[:10]), folder / "a.parquet")
