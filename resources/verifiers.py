@@ -22,6 +22,7 @@ from unicedit_assets.settings import Settings, SettingsError
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VlmModel
 from unicedit_assets.storage.blobs import BlobStore, open_store
 from unicedit_assets.vlm.prompting import prompt_sha256
+from unicedit_assets.vlm.stacking import CELL, MODEL_TYPES
 from unicedit_assets.vlm.verifier import VERSION as CODE
 from unicedit_assets.vlm.verifier import VerifierOptions, VlmVerifier
 
@@ -126,12 +127,17 @@ def panels_of(config: Mapping[str, Any]) -> dict[str, int]:
 
     A trained Qwen-Verify sees one tall picture; any other model is asked with two pictures.
     """
-    if config.get("model_type") != "qwen_verify":
+    if config.get("model_type") not in MODEL_TYPES:
         return {}
     panels = 3 if config.get("difference") == "tokens" else 2
     shown = {"panels": panels, "panel_side": int(config.get("panel", 0))}
-    most = int(config.get("panel_max_pixels", 0))
-    return {**shown, "panel_max_pixels": most} if most else shown
+    vision = config.get("vision_config", {})
+    cell = vision.get("patch_size", 0) * vision.get("spatial_merge_size", 0)
+    later = {
+        "panel_max_pixels": int(config.get("panel_max_pixels", 0)),
+        "panel_cell": 0 if cell == CELL else cell,
+    }
+    return {**shown, **{name: value for name, value in later.items() if value}}
 
 
 def registered_verifiers(

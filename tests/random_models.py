@@ -25,6 +25,10 @@ from transformers import (
     Qwen2VLVideoProcessor,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -160,6 +164,47 @@ def qwen_vl(tokenizer: Any, size: Size, **options: Any) -> Any:
         **options,
     )
     return Qwen2_5_VLForConditionalGeneration(config).eval()
+
+
+def qwen3_vl_processor(tokenizer: Any, max_pixels: int) -> Any:
+    """Return a processor of Qwen3-VL: patches of 16 pixels, other means."""
+    half = [0.5, 0.5, 0.5]
+    return Qwen3VLProcessor(
+        image_processor=Qwen2VLImageProcessor(
+            min_pixels=32 * 32, max_pixels=max_pixels, patch_size=16, merge_size=2,
+            image_mean=half, image_std=half,
+        ),
+        tokenizer=tokenizer,
+        video_processor=Qwen3VLVideoProcessor(),
+        chat_template=getattr(tokenizer, "chat_template", None),
+    )  # fmt: skip
+
+
+def qwen3_vl(tokenizer: Any, size: Size, **options: Any) -> Any:
+    """Return a random Qwen3-VL of a size; ``options`` are of its configuration."""
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in QWEN_TOKENS}
+    text = {name: value for name, value in size.items() if name not in ("vision", "mrope")}
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 5_000_000.0,
+                "mrope_interleaved": True,
+                "mrope_section": size["mrope"],
+            },
+            "bos_token_id": ids["<|im_start|>"],
+            "eos_token_id": ids["<|im_end|>"],
+            **text,
+        },
+        vision_config={"out_hidden_size": size["hidden_size"], **size["vision"]},
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        **options,
+    )
+    return Qwen3VLForConditionalGeneration(config).eval()
 
 
 def qwen_edit(kind: str, text: Size, vae: Size, transformer: Size, max_pixels: int) -> Any:

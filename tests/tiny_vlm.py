@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from random_models import qwen_tokenizer, qwen_vl, qwen_vl_processor
+from random_models import (
+    qwen3_vl,
+    qwen3_vl_processor,
+    qwen_tokenizer,
+    qwen_vl,
+    qwen_vl_processor,
+)
 
 TEXTS = [
     'true false {"is_changed": "class": "valid", "no_edit"} instruction picture',
@@ -49,6 +55,19 @@ TINY: Mapping[str, Any] = {
     "vision": {"depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2},
     "mrope": [4, 6, 6],
 }
+# Qwen3-VL: features of two vision layers enter the first two of three text layers.
+TINY3: Mapping[str, Any] = {
+    **TINY,
+    "num_hidden_layers": 3,
+    "head_dim": 32,
+    "max_position_embeddings": LONGEST,
+    "vision": {
+        **TINY["vision"],
+        "depth": 3,
+        "deepstack_visual_indexes": [0, 1],
+        "num_position_embeddings": 64,
+    },
+}
 
 
 def random_vlm(tokenizer: Any, size: Mapping[str, Any], device: str = "cpu") -> Any:
@@ -81,6 +100,21 @@ def save_tiny_vlm(folder: Path) -> Path:
         model.lm_head.weight[tokenizer.convert_tokens_to_ids('"'), 0] = 1.0
     model.save_pretrained(folder)
     qwen_vl_processor(tokenizer, 224 * 224).save_pretrained(folder)
+    return folder
+
+
+def save_tiny_qwen3(folder: Path) -> Path:
+    """Save a tiny random Qwen3-VL; what is seen counts for what is said."""
+    tokenizer = _tokenizer()
+    torch.manual_seed(0)
+    model = qwen3_vl(tokenizer, TINY3, tie_word_embeddings=False)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(std=0.15)
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    model.save_pretrained(folder)
+    qwen3_vl_processor(tokenizer, 224 * 224).save_pretrained(folder)
     return folder
 
 

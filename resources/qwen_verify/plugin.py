@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 def register() -> None:
-    """Register the configuration and the model class; nothing heavy is imported yet."""
+    """Register the configurations and the model classes; nothing heavy is imported yet."""
     from vllm import ModelRegistry
 
     from resources.qwen_verify.config import register_config
 
     register_config()
-    name = "QwenVerifyForConditionalGeneration"
-    if name not in ModelRegistry.get_supported_archs():
-        ModelRegistry.register_model(name, f"resources.qwen_verify.vllm_model:{name}")
+    for name in ("QwenVerifyForConditionalGeneration", "Qwen3VerifyForConditionalGeneration"):
+        if name not in ModelRegistry.get_supported_archs():
+            ModelRegistry.register_model(name, f"resources.qwen_verify.vllm_model:{name}")

@@ -18,7 +18,7 @@ from unicedit_assets.settings.training import TrainingSettings
 
 # What LoRA adapts: attention and feed-forward of the language model; of the vision tower if asked.
 _TEXT = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-_VISION = r".*visual\.blocks.*\.(qkv|proj|gate_proj|up_proj|down_proj)"
+_VISION = r".*visual\.blocks.*\.(qkv|proj|gate_proj|up_proj|down_proj|linear_fc1|linear_fc2)"
 
 
 def from_nothing(texts: Sequence[str], settings: TrainingSettings) -> tuple[Any, Collator]:
@@ -35,7 +35,7 @@ def from_nothing(texts: Sequence[str], settings: TrainingSettings) -> tuple[Any,
 
 
 def from_folder(folder: str, settings: TrainingSettings) -> tuple[Any, Collator]:
-    """Return the model of a folder, a Qwen2.5-VL or a Qwen-Verify; what is frozen is frozen.
+    """Return the model of a folder, a Qwen-VL or a Qwen-Verify; what is frozen is frozen.
 
     Raises:
         ValueError: it holds another model, or one with the context entering in another way.
@@ -56,9 +56,10 @@ def from_folder(folder: str, settings: TrainingSettings) -> tuple[Any, Collator]
         # Travels in config.json: who serves it shows it pictures of the size it learnt from.
         model.config.panel_max_pixels = settings.max_pixels
         # The whole stack must come through unresized, here and where it is served.
+        layout = model.config.layout
         size = {
-            "shortest_edge": 28 * 28,
-            "longest_edge": model.config.layout.panels * settings.max_pixels,
+            "shortest_edge": layout.cell**2,
+            "longest_edge": layout.panels * settings.max_pixels,
         }
         processor.image_processor.size = size
     collator = Collator(processor, model.config.layout)

@@ -89,3 +89,27 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_vlm import save_tiny_vlm
 
     return save_tiny_vlm(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Qwen3-VL, saved."""
+    from tiny_vlm import save_tiny_qwen3
+
+    return save_tiny_qwen3(tmp_path_factory.mktemp("tiny3") / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_verify3_folder(tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Qwen-Verify on Qwen3-VL, saved, its difference path switched on."""
+    import torch
+    from transformers import AutoProcessor
+
+    from resources.qwen_verify.model import from_qwen
+    from resources.qwen_verify.sizes import save_model
+
+    model = from_qwen(tiny_qwen3, "add", dtype=torch.float32)
+    torch.manual_seed(1)
+    torch.nn.init.normal_(model.model.diff_proj.weight, std=0.3)
+    folder = tmp_path_factory.mktemp("qwen3-verify") / "model"
+    return save_model(model, AutoProcessor.from_pretrained(tiny_qwen3), folder)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,14 +19,22 @@ from unicedit_assets.vlm.verifier import VerifierOptions, VlmVerifier, trained_q
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]
 PAIRS = [toy_pair(seed) for seed in range(6)]
-LAYOUT = Layout(2, 56)
+LAYOUT, LAYOUT3 = Layout(2, 56), Layout(2, 64, cell=32)
 LONGEST = 24
 
 
-def asked(number: int) -> Question:
+class Served(NamedTuple):
+    """A saved model, how it is shown pictures, and where it is served."""
+
+    folder: Path
+    layout: Layout
+    url: str = ""
+
+
+def asked(number: int, layout: Layout = LAYOUT) -> Question:
     pair = PAIRS[number]
     return trained_question(
-        pair.source, pair.edited, pair.said.en, pair.said.cn, LAYOUT, max_tokens=LONGEST
+        pair.source, pair.edited, pair.said.en, pair.said.cn, layout, max_tokens=LONGEST
     )
 
 
@@ -34,11 +43,11 @@ def whole(texts: list[str]) -> list[str]:
     return [text.rstrip("\ufffd") for text in texts]
 
 
-def in_process(folder: Path) -> list[str]:
+def in_process(folder: Path, layout: Layout = LAYOUT) -> list[str]:
     from resources.vlms.in_transformers import InTransformers
 
     backend = InTransformers(TransformersVlm(model=str(folder), device="cpu"))
-    said = [backend.ask(asked(number)).text for number in range(len(PAIRS))]
+    said = [backend.ask(asked(number, layout)).text for number in range(len(PAIRS))]
     backend.close()
     return said
 
@@ -50,11 +59,18 @@ def test_it_looks_at_the_pictures_and_says_the_same_again(tiny_verify_folder: Pa
     assert said == in_process(tiny_verify_folder)
 
 
-@pytest.fixture(scope="module")
-def url(tiny_verify_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The real vLLM server with the tiny model, which it knows through the entry point."""
+@pytest.fixture(
+    scope="module",
+    params=[("tiny_verify_folder", LAYOUT), ("tiny_verify3_folder", LAYOUT3)],
+    ids=["qwen2.5", "qwen3"],
+)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """The real vLLM server with a tiny model, which it knows through the entry point."""
     from vllm_process import VllmServer
 
+    folder, layout = request.getfixturevalue(request.param[0]), request.param[1]
     plugin = tmp_path_factory.mktemp("plugin")
     metadata = plugin / "unicedit_plugin-0.dist-info"
     metadata.mkdir()
@@ -65,49 +81,51 @@ def url(tiny_verify_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     with pytest.MonkeyPatch.context() as patch:
         paths = [str(plugin), str(here), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
-        server = VllmServer(tiny_verify_folder, plugin / "log")
+        server = VllmServer(folder, plugin / "log")
     try:
         server.wait(400)
-        yield server.url
+        yield Served(folder, layout, server.url)
     finally:
         server.kill()
 
 
 @pytest.mark.vllm
 @pytest.mark.timeout(900)
-def test_vllm_says_what_transformers_says(url: str, tiny_verify_folder: Path) -> None:
+def test_vllm_says_what_transformers_says(served: Served) -> None:
     from resources.vlms.endpoint import EndpointVlm
 
-    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, deadline=300))
-    said = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]
-    again = [vlm.ask(asked(number)).text for number in range(len(PAIRS))]  # pictures are cached
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=served.url, deadline=300))
+    said = [vlm.ask(asked(number, served.layout)).text for number in range(len(PAIRS))]
+    again = [
+        vlm.ask(asked(number, served.layout)).text for number in range(len(PAIRS))
+    ]  # pictures are cached
     vlm.close()
-    assert whole(said) == whole(again) == whole(in_process(tiny_verify_folder))
+    assert whole(said) == whole(again) == whole(in_process(served.folder, served.layout))
     assert len(set(said)) > 1
 
 
 @pytest.mark.vllm
 @pytest.mark.timeout(900)
-def test_a_picture_that_is_no_stack_fails_alone(url: str) -> None:
+def test_a_picture_that_is_no_stack_fails_alone(served: Served) -> None:
     from resources.vlms.endpoint import EndpointVlm
 
-    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, structured="none", deadline=300))
-    question = asked(0)
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=served.url, structured="none", deadline=300))
+    question = asked(0, served.layout)
     failure = vlm.ask(replace(question, images=(question.images[0][:84],))).failure
     assert failure
     assert failure.kind is FailureKind.BAD_REQUEST
     assert "cannot be cut" in failure.detail
-    assert vlm.ask(asked(1)).tokens_out > 0
+    assert vlm.ask(asked(1, served.layout)).tokens_out > 0
     vlm.close()
 
 
 @pytest.mark.vllm
 @pytest.mark.timeout(900)
-def test_it_plays_the_verifiers_role_through_vllm(url: str) -> None:
+def test_it_plays_the_verifiers_role_through_vllm(served: Served) -> None:
     from resources.vlms.endpoint import EndpointVlm
 
-    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=url, deadline=300))
-    options = VerifierOptions(layout=LAYOUT, max_tokens=200, attempts=1)
+    vlm = EndpointVlm(HttpVlm(model="tiny", base_url=served.url, deadline=300))
+    options = VerifierOptions(layout=served.layout, max_tokens=200, attempts=1)
     pair = PAIRS[0]
     try:
         verdict = VlmVerifier("tiny", vlm, options).verify(

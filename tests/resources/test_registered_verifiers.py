@@ -107,6 +107,18 @@ def test_how_a_model_is_shown_its_pictures_follows_from_its_configuration() -> N
     assert large == {"panels": 2, "panel_side": 0, "panel_max_pixels": 602_112}
 
 
+@pytest.mark.parametrize(
+    ("model_type", "patch", "shown"),
+    [("qwen_verify", 14, {}), ("qwen3_verify", 16, {"panel_cell": 32})],
+)
+def test_the_cells_of_its_pictures_follow_from_its_vision_tower(
+    model_type: str, patch: int, shown: dict[str, int]
+) -> None:
+    vision = {"patch_size": patch, "spatial_merge_size": 2}
+    config = {"model_type": model_type, "difference": "add", "vision_config": vision}
+    assert panels_of(config) == {"panels": 2, "panel_side": 0, **shown}
+
+
 @pytest.mark.parametrize("text", [pytest.param("", marks=pytest.mark.neural), SERVER])
 def test_a_version_is_served_at_the_resolution_it_was_trained_at(home: Path, text: str) -> None:
     folder = home / "large"

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.settings.fields import identity, identity_of, runtime
-from unicedit_assets.vlm.stacking import Layout
+from unicedit_assets.vlm.stacking import CELL, Layout
 
-_LATER = ("panels", "panel_side", "panel_max_pixels")
+_LATER = ("panels", "panel_side", "panel_max_pixels", "panel_cell")
 
 
 class VlmSettings(BaseModel):
@@ -41,6 +41,12 @@ class VlmSettings(BaseModel):
         "its share of `max_pixels`.",
         ge=0,
     )
+    panel_cell: int = identity(
+        0,
+        "Of a trained Qwen-Verify: side of a cell of its pictures, pixels; 32 on Qwen3-VL; 0: 28, "
+        "as on Qwen2.5-VL.",
+        ge=0,
+    )
     concurrency: int = runtime(16, "Questions in flight at once.", ge=1)
     deadline: float = runtime(600.0, "Seconds for one question, repeated tries included.", gt=0)
     cache: str = runtime("", "Folder in which replies are kept; empty: none are.")
@@ -60,7 +66,7 @@ class VlmSettings(BaseModel):
         if not self.panels:
             return None
         most = self.panel_max_pixels or self.max_pixels // self.panels
-        return Layout(self.panels, self.panel_side, most)
+        return Layout(self.panels, self.panel_side, most, self.panel_cell or CELL)
 
     @property
     def sent_pixels(self) -> int:

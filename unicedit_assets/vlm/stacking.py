@@ -14,7 +14,9 @@ import numpy as np
 
 from unicedit_assets.domain.roles import Pixels
 
-# Side of a cell of Qwen2.5-VL: a patch of 14 pixels, merged 2 x 2.
+# Model types of a Qwen-Verify, as its config.json has them.
+ON_QWEN2_5, ON_QWEN3 = MODEL_TYPES = ("qwen_verify", "qwen3_verify")
+# Side of a cell of Qwen2.5-VL: a patch of 14 pixels, merged 2 x 2. Qwen3-VL's has 32.
 CELL = 28
 
 
@@ -26,19 +28,21 @@ class Layout:
         panels: 2, or 3 where the last one keeps room for difference tokens.
         side: of square panels, pixels; 0 keeps the pictures' aspect.
         max_pixels: of one panel, where the aspect is kept.
+        cell: side of what becomes one token, pixels.
     """
 
     panels: int = 2
     side: int = 0
     max_pixels: int = 602_112
+    cell: int = CELL
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of each panel for pictures of a size; whole cells."""
         if self.side:
             return self.side, self.side
         factor = min(1.0, math.sqrt(self.max_pixels / (height * width)))
-        rows, columns = (max(1, int(side * factor / CELL)) for side in (height, width))
-        return rows * CELL, columns * CELL
+        rows, columns = (max(1, int(side * factor / self.cell)) for side in (height, width))
+        return rows * self.cell, columns * self.cell
 
 
 def stacked(source: Pixels, edited: Pixels, layout: Layout) -> Pixels:

@@ -32,7 +32,7 @@ from unicedit_assets.vlm.prompting import (
     quoted,
 )
 from unicedit_assets.vlm.roles import Answer, Question, Vlm, VlmError, load_of
-from unicedit_assets.vlm.stacking import Layout, stacked
+from unicedit_assets.vlm.stacking import CELL, Layout, stacked
 
 VERSION = 3
 _CHAIN, _ENTAILMENT, _TRAINED = "verifier", "verifier_entailment", "verifier_trained"
@@ -121,6 +121,8 @@ class VlmVerifier:
         options = asdict(self._options)
         if self._options.layout is None:
             del options["layout"]
+        elif self._options.layout.cell == CELL:
+            del options["layout"]["cell"]  # came later: must change no fingerprint
         return {
             "name": "vlm-verifier",
             "version": self._version,
