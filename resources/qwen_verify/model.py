@@ -116,18 +116,18 @@ class _Head(_Ours):
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
         self.post_init()
 
-
-class QwenVerifyModel(_Body, Qwen2_5_VLModel):
-    """On Qwen2.5-VL, without its head."""
-
-    config_class = QwenVerifyConfig
-
     def enable_input_require_grads(self) -> None:
         """Do nothing, whoever asks.
 
         Only reentrant checkpoints need gradients at their inputs. Ours are not, and a frozen vision
         tower would be run backwards for nobody.
         """
+
+
+class QwenVerifyModel(_Body, Qwen2_5_VLModel):
+    """On Qwen2.5-VL, without its head."""
+
+    config_class = QwenVerifyConfig
 
 
 class QwenVerifyForConditionalGeneration(_Head, Qwen2_5_VLForConditionalGeneration):

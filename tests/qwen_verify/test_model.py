@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from qwen_verify.conftest import Tiny, make_tiny  # noqa: E402
 from resources.qwen_verify.context import DifferenceError  # noqa: E402
 from resources.qwen_verify.model import (  # noqa: E402
+    Qwen3VerifyForConditionalGeneration,
     QwenVerifyForConditionalGeneration,
     from_qwen,
     without_context,
@@ -131,9 +132,16 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
 def test_fsdp_wraps_layers_that_there_are() -> None:
     import yaml
     from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl
+    from transformers.models.qwen3_vl import modeling_qwen3_vl
 
     file = Path(__file__).parents[2] / "deploy" / "accelerate-fsdp.yaml"
     settings = yaml.safe_load(file.read_text("utf-8"))["fsdp_config"]
-    names = settings["fsdp_transformer_layer_cls_to_wrap"].split(",")
-    assert set(names) == set(QwenVerifyForConditionalGeneration._no_split_modules)
-    assert all(hasattr(modeling_qwen2_5_vl, name) for name in names)
+    assert settings["fsdp_auto_wrap_policy"] == "TRANSFORMER_BASED_WRAP"
+    # Without a list there, accelerate wraps what the model itself names.
+    assert "fsdp_transformer_layer_cls_to_wrap" not in settings
+    for model, there in (
+        (QwenVerifyForConditionalGeneration, modeling_qwen2_5_vl),
+        (Qwen3VerifyForConditionalGeneration, modeling_qwen3_vl),
+    ):
+        names = model._no_split_modules
+        assert len(names) > 1 and all(hasattr(there, name) for name in names)
