@@ -17,6 +17,7 @@ from resources.vlms.in_transformers import IDENTITY
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels, Verdict, Verifier
 from unicedit_assets.pipeline.project import BASELINES
+from unicedit_assets.qwen_verify.claims import contradiction
 from unicedit_assets.qwen_verify.versions import CACHE, Version, VersionError, Versions
 from unicedit_assets.settings import Settings, SettingsError
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VlmModel
@@ -119,7 +120,7 @@ class RegisteredVerifier:
         options = self.options
         if layout:
             options = replace(options, layout=layout, max_tokens=_TOKENS, attempts=_ATTEMPTS)
-        return VlmVerifier(self.version.name, vlm, options)
+        return VlmVerifier(self.version.name, vlm, options, contradiction)
 
 
 def panels_of(config: Mapping[str, Any]) -> dict[str, int]:

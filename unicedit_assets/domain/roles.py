@@ -207,7 +207,7 @@ class Verifier(Protocol):
 
 
 @runtime_checkable
-class FilteredVerifier(Verifier, Protocol):
+class FilteredVerifier(Protocol):
     """A verifier that settles some pairs by pixels, without asking its model."""
 
     def asking_always(self) -> Verifier:

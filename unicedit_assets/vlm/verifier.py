@@ -17,7 +17,6 @@ from unicedit_assets.domain import texts
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
 from unicedit_assets.domain.roles import Pixels, Verdict
-from unicedit_assets.qwen_verify.claims import contradiction as contradiction_of
 from unicedit_assets.vlm.agreement import conflict
 from unicedit_assets.vlm.asking import Reply, ask_json
 from unicedit_assets.vlm.prefilter import CERTAIN, Difference, difference
@@ -106,12 +105,21 @@ class VlmVerifier:
 
     Args:
         version: the name under which it is registered and promoted.
+        contradicts: tells in what two texts of one language contradict each other, nothing where
+            they do not or cannot be read; None: instructions are not held against what was seen.
     """
 
-    def __init__(self, version: str, vlm: Vlm, options: VerifierOptions | None = None) -> None:
+    def __init__(
+        self,
+        version: str,
+        vlm: Vlm,
+        options: VerifierOptions | None = None,
+        contradicts: Callable[[str, str], str] | None = None,
+    ) -> None:
         self._version = version
         self._vlm = vlm
         self._options = options or VerifierOptions()
+        self._contradicts = contradicts
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -130,6 +138,7 @@ class VlmVerifier:
             "vlm": dict(self._vlm.identity),
             "prompt_sha256": prompt_sha256(*used),
             "options": options,
+            "instruction_held": self._contradicts is not None,
         }
 
     @property
@@ -174,7 +183,7 @@ class VlmVerifier:
         reason, detail = CLASSES[said["class"]], ""
         answers, entailed = list(reply.answers), {}
         if reason is None:
-            detail = _contradicted(told, said) or next(
+            detail = self._contradicted(told, said) or next(
                 (c for text in _rewritten(said) if (c := self._conflict(text, said))), ""
             )
             if not detail and self._options.entailment:
@@ -201,6 +210,14 @@ class VlmVerifier:
             },
             detail=detail,
         )
+
+    def _contradicted(self, told: tuple[str, str], said: Mapping[str, Any]) -> str:
+        """Return where the instruction asks for something else than the model saw, or nothing."""
+        if self._contradicts is None:
+            return ""
+        pairs = zip(told, _rewritten(said), strict=True)
+        found = next((c for one, two in pairs if (c := self._contradicts(one, two))), "")
+        return f"the instruction contradicts the rewritten text: {found}" if found else ""
 
     @staticmethod
     def _conflict(text: str, said: Mapping[str, Any]) -> str:
@@ -257,13 +274,6 @@ def contradiction(said: Mapping[str, Any]) -> str:
     if not texts.is_chinese(said["rewritten_cn"]):
         return '"rewritten_cn" must be a Chinese sentence'
     return ""
-
-
-def _contradicted(told: tuple[str, str], said: Mapping[str, Any]) -> str:
-    """Return where the instruction asks for something else than the model saw, or nothing."""
-    pairs = zip(told, _rewritten(said), strict=True)
-    found = next((c for one, two in pairs if (c := contradiction_of(one, two))), "")
-    return f"the instruction contradicts the rewritten text: {found}" if found else ""
 
 
 def _rewritten(said: Mapping[str, Any]) -> tuple[str, str]:
