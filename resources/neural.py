@@ -14,7 +14,7 @@ from resources.vlms.build import vlm_from
 from unicedit_assets.domain.roles import Editor, Instructor, Judge, Verifier
 from unicedit_assets.domain.taxonomy import SUBTASKS
 from unicedit_assets.pipeline.project import Backends
-from unicedit_assets.qwen_verify.claims import contradiction
+from unicedit_assets.qwen_verify.contradictions import InstructionRule
 from unicedit_assets.settings import Settings, SettingsError
 from unicedit_assets.settings.editors import EmbeddedEditor
 from unicedit_assets.settings.roles import EMBEDDED
@@ -46,7 +46,7 @@ def neural_backends(settings: Settings) -> Backends:
         vlm = _vlm(settings, name)
         layout = settings.vlms[name].layout
         options = VerifierOptions(entailment=roles.entailment, layout=layout)
-        verifiers[version] = VlmVerifier(version, vlm, options, contradiction)
+        verifiers[version] = VlmVerifier(version, vlm, options, InstructionRule())
     return replace(
         embedded,
         instructor=instructor,

@@ -17,7 +17,7 @@ from resources.vlms.in_transformers import IDENTITY
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.roles import Pixels, Verdict, Verifier
 from unicedit_assets.pipeline.project import BASELINES
-from unicedit_assets.qwen_verify.claims import contradiction
+from unicedit_assets.qwen_verify.contradictions import InstructionRule
 from unicedit_assets.qwen_verify.versions import CACHE, Version, VersionError, Versions
 from unicedit_assets.settings import Settings, SettingsError
 from unicedit_assets.settings.vlms import HttpVlm, TransformersVlm, VlmModel
@@ -67,6 +67,7 @@ class RegisteredVerifier:
             # Which of the two is asked follows from the version's own configuration.
             "prompt_sha256": prompt_sha256("verifier", "verifier_trained"),
             "options": {**asdict(self.options), "trained": [_TOKENS, _ATTEMPTS]},
+            "rule": dict(InstructionRule().identity),
             "served_by": server,
         }
 
@@ -120,7 +121,7 @@ class RegisteredVerifier:
         options = self.options
         if layout:
             options = replace(options, layout=layout, max_tokens=_TOKENS, attempts=_ATTEMPTS)
-        return VlmVerifier(self.version.name, vlm, options, contradiction)
+        return VlmVerifier(self.version.name, vlm, options, InstructionRule())
 
 
 def panels_of(config: Mapping[str, Any]) -> dict[str, int]:

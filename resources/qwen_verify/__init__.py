@@ -1,1 +1,1 @@
-"""Qwen-Verify: a Qwen2.5-VL that is shown what differs, its training, and how it is served."""
+"""Qwen-Verify: a Qwen-VL that is shown what differs, its training, and how it is served."""

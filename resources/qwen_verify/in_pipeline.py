@@ -17,6 +17,7 @@ from typing import Any
 from rich.progress import Progress
 
 from resources.editors.weights import weights_version
+from resources.gpu import free_memory
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.qwen_verify.question import Example
 from unicedit_assets.qwen_verify.training import (
@@ -77,6 +78,7 @@ class QwenVerifyTrainer:
         # It gets its name when all of it is written.
         if not folder.is_dir():
             folder = _stage(job, settings)
+            free_memory()  # a Trainer refers to itself, and to what it trained
         return Trained(folder, _curve(job.work / "curve.csv", name))
 
 
@@ -105,6 +107,7 @@ def _stage(job: TrainingJob, settings: TrainingSettings) -> Path:
     from resources.qwen_verify import preparing, stages
 
     cpu = not torch.cuda.is_available()
+    settings = preparing.resolved(settings)
     out = job.work / job.method.value
     if job.method is not Method.SFT:
         second = settings.preference.model_copy(update={"context": job.method is Method.D2PO})

@@ -43,7 +43,7 @@ _PATIENCE = timedelta(minutes=30)
 def train(
     base: str, sft_rows: Path, preference_rows: Path, out: Path, settings: TrainingSettings
 ) -> Path:
-    """Train both stages from a pretrained Qwen2.5-VL; return the folder of the weights.
+    """Train both stages from a pretrained Qwen-VL; return the folder of the weights.
 
     A stage that is finished is taken as it is, one that was cut off is gone on with.
 
@@ -70,7 +70,8 @@ def made_from(base: str, sft_rows: Path, preference_rows: Path, settings: Traini
         for file in _files(source)
     ]
     identity = dict(QwenVerifyTrainer().base_identity(base))
-    return digest("multi-gpu", identity, settings.identity_fields(), rows)
+    processes = os.environ.get("WORLD_SIZE", "1")  # each takes a batch of its own
+    return digest("multi-gpu", identity, settings.identity_fields(), rows, processes)
 
 
 def _ending(file: Path) -> str:
@@ -96,8 +97,8 @@ def _claim(out: Path, origin: str) -> None:
     told = json.loads(note.read_text("utf-8")) if note.is_file() else {}
     if told.get("made_from") != origin:
         raise TrainingError(
-            f"{out} holds a training with another base, other settings or other rows: name a new "
-            "folder with --out"
+            f"{out} holds a training with another base, other settings, other rows or another "
+            "number of processes: name a new folder with --out"
         )
 
 
@@ -145,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
     from accelerate import PartialState
 
+    from resources.qwen_verify import preparing
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base")
     parser.add_argument("--sft", type=Path, required=True)
@@ -153,7 +156,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--settings", type=Path, help="TOML file with the training settings")
     chosen = parser.parse_args(arguments)
     values = tomllib.loads(chosen.settings.read_text("utf-8")) if chosen.settings else {}
-    settings = TrainingSettings.model_validate(values)
+    settings = preparing.resolved(TrainingSettings.model_validate(values))
+    # Else the launcher's own would overrule what is said here.
+    half = settings.precision == "bfloat16"
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if half else "no"
     # Before weights are read: under FSDP the first process alone reads them, once all have met.
     PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
     print(train(chosen.base, chosen.sft, chosen.preference, chosen.out, settings))

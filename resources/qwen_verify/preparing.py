@@ -97,6 +97,18 @@ def merged(model: Any) -> Any:
     return whole
 
 
+def resolved(settings: TrainingSettings) -> TrainingSettings:
+    """Return settings whose precision is one that this machine multiplies fast."""
+    if settings.precision != "auto":
+        return settings
+    if torch.cuda.is_available():
+        half = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        known = torch.cpu.get_capabilities()
+        half = bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+    return settings.model_copy(update={"precision": "bfloat16" if half else "float32"})
+
+
 def fast(model: Any, collator: Collator, cpu: bool) -> Any:
     """Choose what a CPU is fastest at for a small model, the same mathematics.
 

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from unicedit_assets.settings.training import PreferenceStage, StageOfTraining, TrainingSettings
 
 # Share of the minutes that the preference stage gets.
 _PREFERENCE_SHARE = 0.2
-
-
-def _precision() -> Literal["bfloat16", "float32"]:
-    """Return what this CPU multiplies fast: bfloat16 without units for it is many times slower."""
-    import torch
-
-    known = torch.cpu.get_capabilities()
-    fast = torch.cuda.is_available() or known.get("amx_bf16") or known.get("avx512_bf16")
-    return "bfloat16" if fast else "float32"
 
 
 def small_settings(minutes: float) -> TrainingSettings:
@@ -29,7 +18,7 @@ def small_settings(minutes: float) -> TrainingSettings:
         lora_rank=0,
         train_vision=True,
         gradient_checkpointing=False,
-        precision=_precision(),
+        precision="auto",
         sft=StageOfTraining(
             learning_rate=1.5e-3, batch=64, accumulate=1, epochs=1000, minutes=minutes - second,
             weight_decay=0.05,

@@ -104,6 +104,10 @@ def _run(trainer: Any, collator: Collator, out: Path) -> Path:
         model = trainer.accelerator.unwrap_model(trainer.model)
         if hasattr(model, "merge_and_unload"):
             model, state = merged(model), None
+        elif trainer.is_fsdp_enabled:
+            # What was gathered no longer knows which weights are one.
+            tied = model.all_tied_weights_keys
+            state = {name: value for name, value in state.items() if name not in tied}
         save_model(model, collator.processor, out / "model", state)
     trainer.accelerator.wait_for_everyone()
     return out / "model"

@@ -67,7 +67,7 @@ class _Staged(Trainer):
             TrainingError: it is not finite; going on would only make more of it.
         """
         loss: Tensor = super().training_step(model, inputs, *more, **how)
-        if not torch.isfinite(loss).all():
+        if not self._everywhere(bool(torch.isfinite(loss).all())):
             raise self._diverged("loss is", self.state.global_step + 1)
         return loss
 
@@ -78,8 +78,15 @@ class _Staged(Trainer):
             TrainingError: one of them is not finite.
         """
         learnt = (weight for weight in self.model.parameters() if weight.requires_grad)
-        if not all(bool(torch.isfinite(weight).all()) for weight in learnt):
+        # Of what is sharded, each process sees its own part.
+        own = (weight.to_local() if hasattr(weight, "to_local") else weight for weight in learnt)
+        if not self._everywhere(all(bool(torch.isfinite(weight).all()) for weight in own)):
             raise self._diverged("weights are", self.state.global_step)
+
+    def _everywhere(self, well: bool) -> bool:
+        """Tell whether all is well in every process, so that all of them stop or none does."""
+        told = torch.tensor(float(well), device=self.accelerator.device)
+        return bool(self.accelerator.gather(told).min() > 0)
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         return TrainingError(

@@ -147,7 +147,7 @@ class InTransformers:
                 settings.model, dtype=settings.dtype, use_safetensors=True, **source
             )
             model = model.to(device).eval()
-            text, ends = model.config.get_text_config(), _ends(model)
+            text, ends = model.config.get_text_config(), _ends(model, processor.tokenizer)
             bound = SchemaBound(processor.tokenizer, text.vocab_size, ends)
         except Exception as error:
             raise BackendDownError(f"cannot load {settings.model}: {error}") from error
@@ -170,6 +170,7 @@ class InTransformers:
             max_new_tokens=question.max_tokens,
             max_time=self._settings.deadline,
             logits_processor=[loaded.bound.processor(question.schema)],
+            eos_token_id=list(loaded.ends),
             output_logits=bool(question.weigh),
             return_dict_in_generate=True,
         )
@@ -197,9 +198,9 @@ class InTransformers:
         )
 
 
-def _ends(model: Any) -> tuple[int, ...]:
-    """Return the tokens at which the model's own configuration ends a reply."""
+def _ends(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Return the tokens that end a reply: the model's own, or else its tokenizer's."""
     ends = model.generation_config.eos_token_id
     if ends is None:
-        return ()
+        return (int(tokenizer.eos_token_id),)
     return tuple(ends) if isinstance(ends, list) else (int(ends),)

@@ -136,7 +136,10 @@ def test_fsdp_trains_and_resumes_as_one_process_does(
 
     shutil.rmtree(out / "d2po" / "model")
     shutil.rmtree(out / "d2po" / "checkpoint-3")
+    begun = (out / "d2po" / "checkpoint-2" / "budget.json").stat().st_mtime_ns
     launched(*how, **more)
+    # Else it began anew, and came to the same.
+    assert (out / "d2po" / "checkpoint-2" / "budget.json").stat().st_mtime_ns == begun
     assert apart(weights(out, "d2po"), sharded) < moved / 1000
 
 

@@ -9,7 +9,7 @@ import pytest
 from unicedit_assets.domain.reasons import STAGE_REASONS, Reason
 from unicedit_assets.domain.roles import Verdict
 from unicedit_assets.domain.verdicts import flaws, misworded
-from unicedit_assets.qwen_verify.claims import contradiction
+from unicedit_assets.qwen_verify.contradictions import InstructionRule
 from unicedit_assets.vlm.roles import Answer, FailureKind, VlmError
 from unicedit_assets.vlm.verifier import CLASSES, FIGURES, SCHEMA, VerifierOptions, VlmVerifier
 from vlm.scripted import ScriptedVlm, as_answer, picture
@@ -171,14 +171,14 @@ def test_a_rewritten_text_that_mixes_up_the_sides_is_rejected_by_rule() -> None:
         ("Change the colour of the red ball.", "Change the colour of the red ball to blue.", ""),
         ("Remove the ball.", "Remove the red ball.", ""),
         ("Brighten everything nicely.", "Remove the red ball.", ""),
-        ("Remove the red object on the left.", "Remove the red object on the right.", "target"),
+        ("Remove the red object on the left.", "Remove the red object on the right.", "place"),
     ],
 )
 def test_what_is_called_valid_may_not_be_something_else_than_was_asked_for(
     told: str, rewritten: str, about: str
 ) -> None:
     said = chain(differences=["Something changed."], rewritten_en=rewritten)
-    verifier = VlmVerifier("v-1", ScriptedVlm(said), contradicts=contradiction)
+    verifier = VlmVerifier("v-1", ScriptedVlm(said), rule=InstructionRule())
     verdict = verifier.verify(picture(), picture(200), told, CN)
     assert verdict.reason is (Reason.MISALIGNED if about else None)
     assert about in verdict.detail
@@ -211,6 +211,6 @@ def test_identity_counts_version_model_prompts_and_options() -> None:
         VlmVerifier("v-1", vlm).identity,
         VlmVerifier("v-2", vlm).identity,
         VlmVerifier("v-1", vlm, VerifierOptions(entailment=True)).identity,
-        VlmVerifier("v-1", vlm, contradicts=contradiction).identity,
+        VlmVerifier("v-1", vlm, rule=InstructionRule()).identity,
     ]
     assert len({str(identity) for identity in identities}) == 4

@@ -127,7 +127,7 @@ def _show(summary: VerifySummary) -> None:
 def train(
     version: Annotated[str, typer.Argument(help="Name of the version that comes out.")],
     base: Annotated[
-        str, typer.Option(help="Folder with weights of a Qwen2.5-VL, or of a Qwen-Verify.")
+        str, typer.Option(help="Folder with a Qwen2.5-VL, a dense Qwen3-VL or a Qwen-Verify.")
     ] = "",
     small: Annotated[
         bool, typer.Option("--small", help="A few million parameters from scratch, on a CPU.")

@@ -107,27 +107,6 @@ def agreement(true: Claims, said: Claims) -> float:
     return same / len(together) if together else 1.0
 
 
-def contradiction(one: str, two: str) -> str:
-    """Return in what two texts of one language contradict each other; empty where they do not.
-
-    Only what both claim can contradict, and one that says less ("the ball", "the red ball") does
-    not. Nothing is said of texts that cannot be read.
-    """
-    for written_in in _READERS:
-        ours, theirs = read(one, written_in), read(two, written_in)
-        if ours is None or theirs is None:
-            continue
-        for name in CLAIMS:
-            if name in ours and name in theirs and _apart(ours[name], theirs[name]):
-                return f"{name} {ours[name]!r} against {theirs[name]!r}"
-    return ""
-
-
-def _apart(one: str, two: str) -> bool:
-    ours, theirs = set(_PIECE.findall(one)), set(_PIECE.findall(two))
-    return not (ours <= theirs or theirs <= ours)
-
-
 def overlap(expected: str, text: str) -> float:
     """Return how far two texts share their words (Chinese: characters), as F1, 0-1.
 

@@ -40,7 +40,7 @@ class Declared:
 
     Attributes:
         name: of the version that comes out; the supervised one is called ``NAME-sft``.
-        base: ``small``, or a folder with weights of a Qwen2.5-VL.
+        base: ``small``, or a folder with a Qwen2.5-VL, a dense Qwen3-VL or a Qwen-Verify.
         method: of the preference stage; ``sft``: there is none.
         changed: dotted field of ``TrainingSettings`` -> value instead of the project's.
         sft_of: the training whose supervised version the preference stage begins with, so that

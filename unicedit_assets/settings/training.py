@@ -74,8 +74,10 @@ class TrainingSettings(BaseModel):
     max_pixels: int = identity(
         602_112, "Larger pictures are shrunk to this many pixels, each.", ge=784
     )
-    precision: Literal["bfloat16", "float32"] = identity(
-        "bfloat16", "Of the matrix products; the optimizer keeps float32."
+    precision: Literal["bfloat16", "float32", "auto"] = identity(
+        "bfloat16",
+        "Of the matrix products; the optimizer keeps float32. `auto`: bfloat16 where the machine "
+        "has units for it, without which it is many times slower.",
     )
     gradient_checkpointing: bool = runtime(True, "Compute activations again to save memory.")
     seed: int = identity(0, "Of everything random.", ge=0)

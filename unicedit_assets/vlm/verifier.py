@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from unicedit_assets.domain import texts
 from unicedit_assets.domain.identity import Json
@@ -100,13 +100,23 @@ class VerifierOptions:
     layout: Layout | None = None
 
 
+class TextRule(Protocol):
+    """Tells whether an English instruction asks for something else than a model saw."""
+
+    @property
+    def identity(self) -> Mapping[str, Json]: ...
+
+    def __call__(self, instruction: str, seen: str) -> str:
+        """Return in what they contradict each other; nothing where not, or where unreadable."""
+        ...
+
+
 class VlmVerifier:
     """Plays the verifier's role with any vision-language model.
 
     Args:
         version: the name under which it is registered and promoted.
-        contradicts: tells in what two texts of one language contradict each other, nothing where
-            they do not or cannot be read; None: instructions are not held against what was seen.
+        rule: holds instructions against what was seen; None: nothing does.
     """
 
     def __init__(
@@ -114,12 +124,12 @@ class VlmVerifier:
         version: str,
         vlm: Vlm,
         options: VerifierOptions | None = None,
-        contradicts: Callable[[str, str], str] | None = None,
+        rule: TextRule | None = None,
     ) -> None:
         self._version = version
         self._vlm = vlm
         self._options = options or VerifierOptions()
-        self._contradicts = contradicts
+        self._rule = rule
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -138,7 +148,7 @@ class VlmVerifier:
             "vlm": dict(self._vlm.identity),
             "prompt_sha256": prompt_sha256(*used),
             "options": options,
-            "instruction_held": self._contradicts is not None,
+            "rule": dict(self._rule.identity) if self._rule else None,
         }
 
     @property
@@ -168,7 +178,7 @@ class VlmVerifier:
                 told = f"the verifier's reply could not be used: {reply.trouble}"
                 return _wordless(Reason.UNPARSEABLE, _figures(apart, reply.answers), told)
             raise VlmError(reply.trouble)
-        return self._verdict(reply, reply.value, apart, (en, cn))
+        return self._verdict(reply, reply.value, apart, en)
 
     def _asked(self, source: Pixels, edited: Pixels, en: str, cn: str) -> Question:
         how = {"max_tokens": self._options.max_tokens, "weigh": ("is_changed", "class")}
@@ -178,7 +188,7 @@ class VlmVerifier:
         return question(_CHAIN, [source, edited], SCHEMA, slots, **how)
 
     def _verdict(
-        self, reply: Reply, said: Mapping[str, Any], apart: Difference, told: tuple[str, str]
+        self, reply: Reply, said: Mapping[str, Any], apart: Difference, told: str
     ) -> Verdict:
         reason, detail = CLASSES[said["class"]], ""
         answers, entailed = list(reply.answers), {}
@@ -211,12 +221,9 @@ class VlmVerifier:
             detail=detail,
         )
 
-    def _contradicted(self, told: tuple[str, str], said: Mapping[str, Any]) -> str:
+    def _contradicted(self, told: str, said: Mapping[str, Any]) -> str:
         """Return where the instruction asks for something else than the model saw, or nothing."""
-        if self._contradicts is None:
-            return ""
-        pairs = zip(told, _rewritten(said), strict=True)
-        found = next((c for one, two in pairs if (c := self._contradicts(one, two))), "")
+        found = self._rule(told, said["rewritten_en"]) if self._rule else ""
         return f"the instruction contradicts the rewritten text: {found}" if found else ""
 
     @staticmethod
