@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from unicedit_assets.domain import language
 from unicedit_assets.domain.identity import Json
-from unicedit_assets.prompts import load_prompt
-from unicedit_assets.synthetic import reading, words
+from unicedit_assets.synthetic import reading, wording, words
 
 VERSION = 1
 # Operation -> what it changes. Those without are many things, or look like one of these.
@@ -49,7 +48,7 @@ class InstructionRule:
         return {
             "name": "instruction-rule",
             "version": VERSION,
-            "scenes": load_prompt("synthetic.yaml").sha256,
+            "scenes": wording.prompt().sha256,
             "embedded": language.prompt().sha256,
         }
 

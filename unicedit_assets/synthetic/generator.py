@@ -14,7 +14,6 @@ from unicedit_assets.domain import libraries
 from unicedit_assets.domain.identity import Json, digest
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.domain.taxonomy import SUBTASKS
-from unicedit_assets.prompts import load_prompt
 from unicedit_assets.synthetic import failures, wording
 from unicedit_assets.synthetic.casting import with_cutouts
 from unicedit_assets.synthetic.catalogue import EDITS
@@ -137,7 +136,7 @@ def generator_identity() -> Mapping[str, Json]:
     """Return everything beside the specification that can change a pair."""
     return {
         "generator": CODE_VERSION,
-        "wordings": load_prompt("synthetic.yaml").sha256,
+        "wordings": wording.prompt().sha256,
         "libraries": libraries.versions("numpy", "opencv"),
     }
 

@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from unicedit_assets.prompts import load_prompt
+from unicedit_assets.prompts import Prompt, load_prompt
 from unicedit_assets.synthetic import words
 from unicedit_assets.synthetic.pair import Wording
 
@@ -16,9 +16,15 @@ _FIELD = re.compile(r"\{(?:(a|many|one|measure):)?(\w+)\}")
 
 
 @cache
+def prompt() -> Prompt:
+    """Return the wordings file with its hash."""
+    return load_prompt("synthetic.yaml")
+
+
+@cache
 def templates() -> Mapping[str, Any]:
-    """Return the wordings of every operation, as ``prompts/synthetic.yaml`` has them."""
-    return MappingProxyType(load_prompt("synthetic.yaml").data["operations"])
+    """Return the wordings of every operation."""
+    return MappingProxyType(prompt().data["operations"])
 
 
 def held_out(operation: str) -> str:
