@@ -103,11 +103,15 @@ def save_tiny_vlm(folder: Path) -> Path:
     return folder
 
 
-def save_tiny_qwen3(folder: Path) -> Path:
-    """Save a tiny random Qwen3-VL; what is seen counts for what is said."""
+def save_tiny_qwen3(folder: Path, tied: bool = False) -> Path:
+    """Save a tiny random Qwen3-VL; what is seen counts for what is said.
+
+    Args:
+        tied: whether its head is its embeddings, as in the smaller published ones.
+    """
     tokenizer = _tokenizer()
     torch.manual_seed(0)
-    model = qwen3_vl(tokenizer, TINY3, tie_word_embeddings=False)
+    model = qwen3_vl(tokenizer, {**TINY3, "tie_word_embeddings": tied}, tie_word_embeddings=tied)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:

@@ -22,6 +22,7 @@ torch = pytest.importorskip("torch")
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
+from tiny_vlm import save_tiny_qwen3  # noqa: E402
 
 from qwen_verify.conftest import make_tiny, training_row  # noqa: E402
 from resources.qwen_verify import budget, multi_gpu  # noqa: E402
@@ -109,21 +110,24 @@ def fsdp() -> dict[str, str]:
     return {key: value for key, value in env.items() if key.startswith(("ACCELERATE_", "FSDP_"))}
 
 
+@pytest.mark.parametrize("base", ["qwen2.5", "qwen3, tied"])
 def test_fsdp_trains_and_resumes_as_one_process_does(
-    tiny_folder: Path, rows: Path, tmp_path: Path
+    base: str, tiny_folder: Path, rows: Path, tmp_path: Path
 ) -> None:
+    folder = tiny_folder if base == "qwen2.5" else save_tiny_qwen3(tmp_path / "base", tied=True)
     out, notes = tmp_path / "out", tmp_path / "notes"
     notes.mkdir()
     stages = f"[sft]\nbatch = 4\n{STAGE}[preference]\nbatch = BATCH\n{STAGE}"
     settings = ALL_WEIGHTS + stages
     script = [str(Path(__file__).parent / "fsdp_on_cpu.py")]
-    how = (script, tiny_folder, rows, out, settings.replace("BATCH", "4"))
+    how = (script, folder, rows, out, settings.replace("BATCH", "4"))
     more = {**fsdp(), "ACCELERATE_MIXED_PRECISION": "no", "NOTES": str(notes)}
     launched(*how, **more)
     for rank in (0, 1):
         noted = json.loads((notes / f"{rank}.json").read_text())
         assert 0.4 < noted["held"] / noted["whole"] < 0.6
     sharded = weights(out, "d2po")
+    assert ("lm_head.weight" in sharded) is (base == "qwen2.5")
 
     values = tomllib.loads(settings.replace("BATCH", "8"))
     alone = TrainingSettings.model_validate(values).model_dump(mode="json")
