@@ -46,6 +46,14 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path, option: str) -> None:
         assert option[2:5] in told("sheet", option, str(folder), code=2)
 
 
+@pytest.mark.parametrize("option", ["--photos", "--cutouts"])
+def test_the_plain_style_shows_no_photographs(tmp_path: Path, option: str) -> None:
+    out = tmp_path / "sheet.png"
+    asked = ("--style", "plain", option, str(write_cutouts(tmp_path / "cut")))
+    assert "need --style rich" in told("sheet", "--out", str(out), *asked, code=2)
+    assert not out.exists()
+
+
 def test_the_distribution_names_every_kind_and_its_share() -> None:
     counted = told("distribution", "--pairs", "22", "--style", "plain")
     assert "drawn with" in counted and "30 %" in counted and "Lens Zooming" in counted

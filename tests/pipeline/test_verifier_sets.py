@@ -214,16 +214,13 @@ def test_a_near_duplicate_of_the_benchmark_is_not_trained_on(
     }
 
 
-def test_near_duplicates_across_shards_share_a_split(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_near_duplicates_across_shards_share_a_split(project: Project) -> None:
     from unicedit_assets.pipeline import photograph_groups
 
     ref = Ref("raw_images", "s00000")
     known = {"a": 0b1111, "c": 0xFFFFF << 40, "b": 0b1011, "d": None}
-    hashed = {name: photograph_groups.Known(ref, phash) for name, phash in known.items()}
-    monkeypatch.setattr(photograph_groups, "photographs", lambda _: hashed)
-    groups = photograph_groups.image_groups(project)
+    hashed = {name: photograph_groups.Known(ref, phash, name) for name, phash in known.items()}
+    groups = photograph_groups.image_groups(project, hashed)
     assert groups["a"] == groups["b"]
     assert len(set(groups.values())) == 3
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 
 from published.samples import clean, key, png, write_folder
 from published.scripted import Scripted
-from unicedit_assets.published.verdicts import VERDICT_SCHEMA, OutputError
+from unicedit_assets.published.verdicts import VERDICT_SCHEMA, OutputError, Verdicts
 from unicedit_assets.published.verification import VerifySettings, VerifySummary, verify_triplets
 
 
@@ -135,6 +138,52 @@ def test_failed_rows_are_judged_again_when_asked(tmp_path: Path, name: str):
     assert (rest.inputs, rest.accepted, rest.resumed, rest.stale) == (2, 2, 2, 0)
     files = {path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))}
     assert files == {name}
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_judging_again_keeps_a_link_and_who_may_read(tmp_path: Path, name: str):
+    source, link = lay_out(tmp_path, {"key": "a", "edit": "9.png"}), tmp_path / name
+    (tmp_path / "kept").mkdir()
+    link.symlink_to(tmp_path / "kept" / name)
+    assert verify(source, link).failed == 1
+    link.chmod(0o640)
+    (tmp_path / "9.png").write_bytes(png(2))
+    assert verify(source, link, again=True).accepted == 1
+    assert link.is_symlink()
+    (only,) = (tmp_path / "kept").iterdir()
+    assert (only.name, only.stat().st_mode & 0o777) == (name, 0o640)
+
+
+def test_what_is_forgotten_comes_to_nothing_where_a_row_is_none(tmp_path: Path):
+    output = tmp_path / "out.jsonl"
+    verify(lay_out(tmp_path, {"key": "a"}, {"key": "b"}), output)
+    before = output.read_bytes()
+    with Verdicts(output) as verdicts:
+        output.write_bytes(broken := before + b"{}\n")
+        with pytest.raises(OutputError, match="not a verdict"):
+            verdicts.forget(lambda row: row.key == "a")
+    assert output.read_bytes() == broken
+    assert [path.name for path in tmp_path.glob("*out*")] == ["out.jsonl"]
+
+
+def test_a_file_that_is_replaced_before_it_is_locked_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    output, other = tmp_path / "out.jsonl", tmp_path / "other.jsonl"
+    verify(lay_out(tmp_path, {"key": "a"}), output)
+    verify(lay_out(tmp_path, {"key": "b"}), other)
+    lock = fcntl.flock
+
+    def replaced_first(stream: BinaryIO, how: int) -> None:
+        if other.exists():
+            other.replace(output)
+        lock(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_first)
+    with Verdicts(output) as verdicts:
+        (row,) = verdicts.rows()
+        verdicts.add(replace(row, key="c"))
+    assert [row["key"] for row in written(output)] == ["b", "c"]
 
 
 def test_rows_that_share_a_key_are_all_judged_and_all_resumed(tmp_path: Path):

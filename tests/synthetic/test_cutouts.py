@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cutout_files import write_cutouts
 from unicedit_assets.domain.taxonomy import SUBTASKS
@@ -56,6 +59,37 @@ def assert_colours_are_true(cutouts: Cutouts) -> None:
 def test_files_with_a_class_and_a_mask_are_used_and_no_other(cutouts: Cutouts) -> None:
     found = {one.name: (one.kind, one.colour) for one in every(cutouts)}
     assert found == {"ball-2": ("ball", "red"), "cat/tom": ("cat", "orange")}
+
+
+def png_that_claims(side: int) -> bytes:
+    """Return the beginning of a PNG of so many pixels a side, RGBA."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"")
+    chunks = (
+        struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
+        for part in (header, data, b"IEND")
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def save_line(path: Path, side: int, *ends: tuple[int, int], thick: int = 1) -> None:
+    rgba = np.zeros((side, side, 4), np.uint8)
+    cv2.line(rgba, *ends, (200, 30, 30, 255), thick)
+    Image.fromarray(rgba).save(path)
+
+
+def test_what_is_too_thin_or_claims_too_much_is_not_used(tmp_path: Path) -> None:
+    folder = write_cutouts(tmp_path / "cut")
+    save_line(folder / "chair-2.png", 2000, (0, 0), (1999, 1999))
+    save_line(folder / "boat.png", 2000, (0, 1000), (1999, 1000), thick=9)
+    (folder / "lamp.png").write_bytes(png_that_claims(30_000))
+    assert set(load_cutouts(folder).of_class) == {"ball", "cat"}
+
+
+def test_an_ending_may_be_in_any_case(tmp_path: Path) -> None:
+    folder = write_cutouts(tmp_path / "cut")
+    (folder / "ball-2.png").rename(folder / "Ball-2.PNG")
+    assert [one.name for one in load_cutouts(folder).of_class["ball"]] == ["Ball-2"]
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])

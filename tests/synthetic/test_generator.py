@@ -15,7 +15,7 @@ from unicedit_assets.domain.taxonomy import SUBTASKS, needs_reasoning
 from unicedit_assets.domain.texts import is_chinese, is_english, is_text
 from unicedit_assets.qwen_verify.chain import CLASS_OF, chain_of, rejected_chain
 from unicedit_assets.synthetic.compose import Draw, width_of
-from unicedit_assets.synthetic.failures import VISIBLE, collaterals
+from unicedit_assets.synthetic.failures import VISIBLE, collaterals, elsewhere
 from unicedit_assets.synthetic.generator import (
     DISTRIBUTION,
     HELD_OUT_CLASSES,
@@ -25,7 +25,7 @@ from unicedit_assets.synthetic.generator import (
     slots_of,
 )
 from unicedit_assets.synthetic.pair import Kind, SyntheticPair
-from unicedit_assets.synthetic.scene import seen
+from unicedit_assets.synthetic.scene import refer, seen
 from unicedit_assets.synthetic.scene_edits import relation, zoom
 from unicedit_assets.synthetic.wording import held_out
 
@@ -184,6 +184,17 @@ def test_a_change_nobody_asked_for_is_not_one_that_a_wider_view_brings_in() -> N
         for what, _ in collaterals(draw, edit):
             assert not any(f"the {item.phrase} also" in what for item in hidden)
     assert seen_ones
+
+
+def test_a_false_claim_is_about_what_the_source_shows() -> None:
+    hidden = 0
+    for seed in range(60):
+        edit = zoom(Draw(np.random.default_rng(seed), False, False, 1.0, True))
+        named = {refer(edit.before, i): item for i, item in enumerate(edit.before.items)}
+        hidden += sum(not seen(item, edit.before.camera) for item in named.values())
+        target = elsewhere(edit, np.random.default_rng(seed))["target"]
+        assert seen(named[target], edit.before.camera), seed
+    assert hidden
 
 
 def test_the_mask_holds_all_that_changed() -> None:

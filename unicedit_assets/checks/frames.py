@@ -19,6 +19,7 @@ from unicedit_assets.domain.taxonomy import is_subtask, needs_reasoning, task_of
 from unicedit_assets.domain.unicbench import overall
 from unicedit_assets.pipeline.backdrops import chosen
 from unicedit_assets.pipeline.instructions import quota_weights
+from unicedit_assets.pipeline.photograph_groups import photographs
 from unicedit_assets.pipeline.project import MAIN
 from unicedit_assets.pipeline.release import release_folder
 from unicedit_assets.pipeline.stage import Ref
@@ -234,7 +235,8 @@ def synthetic(project: Project, manifest: Manifest) -> pd.DataFrame:
     again = remade(project, manifest.partition, rows[:_DECODED_A_PART])
     behind: dict[bool, set[str | None]] = {True: {None}, False: {None}}
     if project.settings.synthetic_pairs.backgrounds:
-        behind = {held: {None, *ids} for held, ids in chosen(project, manifest.partition).items()}
+        sides = chosen(project, manifest.partition, photographs(project))
+        behind = {held: {None, *ids} for held, ids in sides.items()}
     frame["photograph_is_of_its_split"] = [
         row["photograph"] in behind[row["split"] != "train"] for row in rows
     ]

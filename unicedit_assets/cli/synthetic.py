@@ -54,6 +54,8 @@ def sheet(
 
     if kind is not None and kind not in set(Kind):
         raise typer.BadParameter(f"no kind {kind!r}; there are: {', '.join(Kind)}")
+    if style == "plain" and (photos or cutouts):
+        raise typer.BadParameter("--photos and --cutouts need --style rich")
     try:
         cut = load_cutouts(cutouts) if cutouts else None
     except CutoutError as error:

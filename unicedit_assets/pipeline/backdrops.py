@@ -16,6 +16,7 @@ from unicedit_assets.domain import codec
 from unicedit_assets.domain.identity import digest, seed_from
 from unicedit_assets.domain.roles import Pixels
 from unicedit_assets.pipeline.photograph_groups import (
+    Known,
     contaminated_groups,
     image_groups,
     photographs,
@@ -44,14 +45,20 @@ def is_held_out(group: str) -> bool:
     return split_of(group, _SHARES) is Split.TEST
 
 
-def chosen(project: Project, partition: str) -> Mapping[bool, Sequence[str]]:
+def chosen(
+    project: Project, partition: str, known: Mapping[str, Known]
+) -> Mapping[bool, Sequence[str]]:
     """Return the photographs of a shard, (for held-out pairs?) -> image_ids, drawn by hash.
+
+    Args:
+        known: what may be chosen, by image_id.
 
     Raises:
         MissingInputError: there are none to choose from.
     """
     most = project.settings.synthetic_pairs.backgrounds
-    contaminated, group_of = contaminated_groups(project), image_groups(project)
+    group_of = image_groups(project, known)
+    contaminated = contaminated_groups(project, known, group_of)
     usable = [name for name, group in group_of.items() if group not in contaminated]
     if not usable:
         raise MissingInputError(
@@ -69,8 +76,8 @@ class Backdrops:
 
     def __init__(self, project: Project, partition: str) -> None:
         self._project = project
-        self._chosen = chosen(project, partition)
         self._known = photographs(project)
+        self._chosen = chosen(project, partition, self._known)
         self._opened = lru_cache(maxsize=2)(self._open)
         self._pixels = lru_cache(maxsize=project.settings.synthetic_pairs.backgrounds)(self._read)
 

@@ -18,7 +18,11 @@ import pyarrow as pa
 from unicedit_assets.domain import schemas
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.domain.reasons import Reason
-from unicedit_assets.pipeline.photograph_groups import contaminated_groups, image_groups
+from unicedit_assets.pipeline.photograph_groups import (
+    contaminated_groups,
+    image_groups,
+    photographs,
+)
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.rows import Collector
@@ -173,13 +177,19 @@ def _annotations(settings: VerifierSetsSettings) -> Annotations:
 def plan_set(project: Project, name: str) -> SetPlan:
     """Decide which pairs a set holds and where; every other one gets a reason."""
     settings = project.settings.verifier_sets
-    found = [*_synthetic(project), *_edits(project)]
+    looks = _looks_at_edits(project)
+    behind = Origin.SYNTHETIC in settings.origins and project.settings.synthetic_pairs.backgrounds
+    known = photographs(project) if looks or behind else {}
+    group_of = image_groups(project, known)
+    found = [*_synthetic(project, group_of), *_edits(project, group_of)]
     members = [Member(each.group, each.held_out) for each in found]
     shares = Shares(settings.validation, settings.test)
     # Over all candidates, whatever this set uses of them: so both sets split alike.
     placed = list(map(Planned, found, places(members, shares)))
     wanted = [one for one in placed if _belongs(one.candidate, name, settings)]
-    usable, dropped = _usable(project, wanted, name)
+    # No photograph of the benchmark stands behind a synthetic pair.
+    contaminated = contaminated_groups(project, known, group_of) if looks else frozenset[str]()
+    usable, dropped = _usable(wanted, contaminated, name)
     cells = [Cell(p.split, c.kind, c.subtask) for c, p in usable]
     caps = Caps(settings.most_per_cell, settings.most_over_median)
     stays = kept([row.candidate.key for row in usable], cells, caps)
@@ -199,14 +209,11 @@ def _belongs(candidate: Candidate, name: str, settings: VerifierSetsSettings) ->
 
 
 def _usable(
-    project: Project, rows: Sequence[Planned], name: str
+    rows: Sequence[Planned], contaminated: frozenset[str], name: str
 ) -> tuple[list[Planned], list[Dropped]]:
     usable: list[Planned] = []
     dropped: list[Dropped] = []
     keys: set[str] = set()
-    # No photograph of the benchmark stands behind a synthetic pair.
-    looks = _looks_at_edits(project)
-    contaminated = contaminated_groups(project) if looks else frozenset[str]()
     for row in rows:
         candidate = row.candidate
         trouble = candidate.trouble
@@ -225,12 +232,10 @@ def _usable(
     return usable, dropped
 
 
-def _synthetic(project: Project) -> Iterator[Candidate]:
+def _synthetic(project: Project, group_of: Mapping[str, str]) -> Iterator[Candidate]:
     if Origin.SYNTHETIC not in project.settings.verifier_sets.origins:
         return
     columns = [f.name for f in schemas.SYNTHETIC_PAIRS if not pa.types.is_binary(f.type)]
-    behind = project.settings.synthetic_pairs.backgrounds
-    group_of = image_groups(project) if behind else {}
     for ref in project.refs("synthetic_pairs"):
         manifest = project.require(ref)
         for row in project.ledger.read(manifest, schemas.ROWS, columns).to_pylist():
@@ -238,13 +243,12 @@ def _synthetic(project: Project) -> Iterator[Candidate]:
             yield replace(candidate, group=group_of.get(candidate.group, candidate.group))
 
 
-def _edits(project: Project) -> Iterator[Candidate]:
+def _edits(project: Project, group_of: Mapping[str, str]) -> Iterator[Candidate]:
     """Yield the pipeline's own pairs, overruled where a person has judged them."""
     if not _looks_at_edits(project):
         return
     settings = project.settings.verifier_sets
     annotations = _annotations(settings)
-    group_of = image_groups(project)
     for candidate in _verdicts(project, settings.min_confidence):
         grouped = replace(candidate, group=group_of.get(candidate.group, candidate.group))
         annotation = annotations.by_key.get(candidate.key)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -113,7 +115,7 @@ class Verdicts:
     """The verdicts written so far, and more to come; use as a context manager.
 
     Args:
-        output: the ``.jsonl`` or ``.parquet`` file to write.
+        output: the ``.jsonl`` or ``.parquet`` file to write; a link to one stays a link.
 
     Raises:
         OutputError: another suffix, a file that holds something else, or another run writes it.
@@ -123,25 +125,37 @@ class Verdicts:
     def __init__(self, output: Path) -> None:
         if output.suffix not in {".jsonl", ".parquet"}:
             raise OutputError(f"verdicts go to a .jsonl or .parquet file, not {output.name}")
-        self.output = output
+        self.output = Path(os.path.realpath(output))
         self._parquet = output.suffix == ".parquet"
-        self._journal = (
-            output.with_name(f".{output.name}.partial.jsonl") if self._parquet else output
-        )
+        partial = self.output.with_name(f".{self.output.name}.partial.jsonl")
+        self._journal = partial if self._parquet else self.output
 
     def __enter__(self) -> Self:
         self.output.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self._journal.open("a+b")
+        self._stream = self._locked()
         try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._cut_torn_line()
-        except BlockingIOError as error:
-            self._stream.close()
-            raise OutputError(f"another run is writing {self.output.name}") from error
         except BaseException:
             self._stream.close()
             raise
         return self
+
+    def _locked(self) -> BinaryIO:
+        while True:
+            stream = self._journal.open("a+b")
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Until it was locked, another run could replace or remove the file.
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(stream.fileno()), self._journal.stat()):
+                        return stream
+            except BlockingIOError as error:
+                stream.close()
+                raise OutputError(f"another run is writing {self.output.name}") from error
+            except BaseException:
+                stream.close()
+                raise
+            stream.close()
 
     def __exit__(
         self,
@@ -198,18 +212,28 @@ class Verdicts:
         """
         rest = self._journal.with_name(f"{self._journal.name}.rest")
         stream = rest.open("w+b")
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for row in self.rows():
-            if not gone(row):
-                stream.write(_encode(row))
-        stream.flush()
-        os.fsync(stream.fileno())
-        # From here on the journal holds all that is kept, and is locked already.
-        rest.replace(self._journal)
+        try:
+            self._permit_alike(rest)
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for row in self.rows():
+                if not gone(row):
+                    stream.write(_encode(row))
+            stream.flush()
+            os.fsync(stream.fileno())
+            # From here on the journal holds all that is kept, and is locked already.
+            rest.replace(self._journal)
+        except BaseException:
+            stream.close()
+            rest.unlink(missing_ok=True)
+            raise
         self._stream.close()
         self._stream = stream
         if self._parquet:
             self.output.unlink(missing_ok=True)
+
+    def _permit_alike(self, path: Path) -> None:
+        """Give a file the permissions of the one that it will replace."""
+        shutil.copymode(self.output if self.output.exists() else self._journal, path)
 
     def add(self, row: VerdictRow) -> None:
         """Write one verdict; from here on a kill does not lose it.
@@ -227,6 +251,7 @@ class Verdicts:
         if self._parquet:
             temporary = self.output.with_name(f".{self.output.name}.partial")
             self._convert(temporary)
+            self._permit_alike(temporary)
             temporary.replace(self.output)
             self._journal.unlink()
 

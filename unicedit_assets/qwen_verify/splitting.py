@@ -1,7 +1,8 @@
 """Which rows are trained on and which are measured on: by group, so that nothing leaks.
 
 A group is everything that shows the same thing: one synthetic scene, or one photograph with its
-near-duplicates. A group's split is a hash of its name, so it never changes when others are added.
+near-duplicates. A group's split is a hash of its name, so it does not change when others are added;
+near-duplicates are named after the smallest of them, so one more of them can change theirs.
 Some rows have a wording, an object class or a composition that their maker keeps from training: a
 group in which there is such a row is measured on as a whole.
 """

@@ -60,6 +60,8 @@ _NAMED = re.compile(rf"({'|'.join(CLASSES)})s?[-_ ]?\d*", re.IGNORECASE)
 _ROUND = ("ball", "flower")
 _MOST_PIXELS = 16_000_000
 _LEAST_SIDE, _MOST_SIDE = 64, 256
+# Of its shorter side: what is thinner has no shape.
+_LEAST_THICKNESS = 12
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -177,7 +179,7 @@ def _files(folder: Path) -> list[tuple[Path, str]]:
     there = [(path, kind) for path, kind in stamps if path.is_file()]
     if there:
         return there
-    paths = sorted(folder.rglob("*.png"))
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".png")
     return [(path, kind) for path in paths if (kind := _class_of(path.relative_to(folder)))]
 
 
@@ -198,7 +200,7 @@ def _read(folder: Path, path: Path, kind: str) -> Cutout | None:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             rgba = np.array(image.convert("RGBA"), np.uint8)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     trimmed = _trimmed(rgba)
     if trimmed is None:
@@ -220,14 +222,17 @@ def _trimmed(rgba: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     if max(tall, wide) < _LEAST_SIDE or (cut[..., 3] > 127).mean() > 0.99:
         return None
     scale = min(_MOST_SIDE / max(tall, wide), 1.0)
-    size = (max(round(wide * scale), 1), max(round(tall * scale), 1))
+    size = (round(wide * scale), round(tall * scale))
+    if min(size) < _LEAST_THICKNESS:
+        return None
     alpha = cut[..., 3:].astype(np.float32) / 255
     # Premultiplied, so that the colour of what was cut away does not bleed in.
     colour = cv2.resize(cut[..., :3] * alpha, size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     colour = colour / np.maximum(small, 1e-3)[..., None]
     whole = np.concatenate([np.minimum(colour, 255), small[..., None] * 255], axis=2)
-    return np.asarray(np.rint(whole), np.uint8)
+    shrunk = np.asarray(np.rint(whole), np.uint8)
+    return shrunk if (shrunk[..., 3] > 127).any() else None
 
 
 def _lab(rgb: NDArray[np.uint8]) -> Floats:

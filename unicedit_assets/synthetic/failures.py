@@ -177,9 +177,10 @@ def elsewhere(edit: Edit, rng: np.random.Generator) -> dict[str, str]:
     before = edit.before
     names = [refer(before, index) for index in range(len(before.items))]
     target = edit.slots.get("target")
-    # What was edited is another target only where there is nothing else.
+    # What was edited is another target only where there is nothing else: it is always shown.
     left = [i for i, item in enumerate(before.items) if _in_view(item, edit) and names[i] != target]
-    index = int(rng.choice(left or range(len(names))))
+    shown = [i for i, item in enumerate(before.items) if seen(item, before.camera)]
+    index = int(rng.choice(left or shown))
     item = before.items[index]
     colours = [c for c in ("red", "green", "blue", "yellow", "purple") if c != item.colour]
     taken = edit.slots.get("attribute")
