@@ -231,6 +231,8 @@ def test_the_pipeline_trains_both_stages(
 def test_a_saved_one_comes_back_and_is_served_by_its_name(tiny_qwen3: Path, tmp_path: Path) -> None:
     from resources.project import open_project
     from resources.qwen_verify.sizes import save_model
+    from resources.vlms.schema_bound import SchemaBound
+    from unicedit_assets.vlm.verifier import SCHEMA
 
     model, collator = built(tiny_qwen3)
     torch.nn.init.normal_(model.model.diff_proj.weight, std=0.3)
@@ -239,7 +241,9 @@ def test_a_saved_one_comes_back_and_is_served_by_its_name(tiny_qwen3: Path, tmp_
     batch = collator.sft(EXAMPLES[:2])
     assert torch.equal(logits(again, batch), logits(model, batch))
     asked = collator.prompts(EXAMPLES[:1])
-    made = model.generate(**asked, do_sample=False, max_new_tokens=12)[0]
+    bound = SchemaBound(collator.processor.tokenizer, model.config.text_config.vocab_size, ())
+    held = [bound.processor(SCHEMA)]
+    made = model.generate(**asked, do_sample=False, max_new_tokens=40, logits_processor=held)[0]
     text = collator.processor.tokenizer.decode(
         made[asked["input_ids"].shape[1] :], skip_special_tokens=True
     )
@@ -251,11 +255,11 @@ def test_a_saved_one_comes_back_and_is_served_by_its_name(tiny_qwen3: Path, tmp_
     built_one = found._build()
     assert built_one._options.layout == LAYOUT
     one = EXAMPLES[0]
-    question = trained_question(one.source, one.edited, one.en, one.cn, LAYOUT, max_tokens=12)
+    question = trained_question(one.source, one.edited, one.en, one.cn, LAYOUT, max_tokens=40)
     said = [built_one._vlm.ask(question).text for _ in range(2)]
     assert said == [text] * 2
     assert text
-    other = trained_question(one.source, 255 - one.source, one.en, one.cn, LAYOUT, max_tokens=12)
+    other = trained_question(one.source, 255 - one.source, one.en, one.cn, LAYOUT, max_tokens=40)
     assert built_one._vlm.ask(other).text != text
     built_one._vlm.close()
 
