@@ -53,6 +53,10 @@ def test_what_is_put_in_front_was_not_moved_to_a_side() -> None:
 
 def test_a_word_beyond_the_vocabulary_is_not_read() -> None:
     assert read("Remove the red ball.") == {"operation": "remove", "target": "red ball"}
+    assert read("Remove the left person in red.") is not None
+    # Else what was read could not be said in Chinese.
+    for odd in ("red ball in blue", "striped person in red", "person"):
+        assert read(f"Remove the {odd}.") is None
     for text in ("Remove the red dragon.", "Remove the ball red.", "Remove the red ball", ""):
         assert read(text) is None
 

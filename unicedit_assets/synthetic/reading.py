@@ -136,11 +136,14 @@ def _any(found: Iterable[str]) -> str:
 def _thing(language: int, many: bool) -> str:
     """Return the pattern of an object phrase: adjectives and a noun, or a person and a colour."""
     places, colours = _side(words.PLACES, language), list(words.COLOURS)
-    nouns = [words.plural(noun) if many else noun for noun in words.CLASSES]
     adjectives = [*_ADJECTIVES, *places, *colours]
     if language == 0:
-        dressed = f"(?: in {_any(colours)})?"
-        return f"(?:(?:{_any(adjectives)} )*{_any(nouns)}{dressed})"
+        things = [noun for noun in words.CLASSES if noun != "person"]
+        if many:
+            things = [words.plural(noun) for noun in things]
+        people = words.plural("person") if many else "person"
+        person = f"(?:{_any(places)} )*{people} in {_any(colours)}"
+        return f"(?:{person}|(?:{_any(adjectives)} )*{_any(things)})"
     colours = [colour for _, colour in words.COLOURS.values()]
     adjectives = [*_ADJECTIVES.values(), *places, *colours]
     person = f"(?:{_any(places)}的)*穿{_any(colours)}衣服的人"
