@@ -21,7 +21,12 @@ from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verified_edits import verifier_version
 from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
-from unicedit_assets.pipeline.verifier_figures import Evaluated, all_evaluated, evaluated, marks_of
+from unicedit_assets.pipeline.verifier_figures import (
+    Evaluated,
+    all_evaluated,
+    evaluated,
+    marks_of_verifier,
+)
 from unicedit_assets.pipeline.verifier_tests import VerifierTests
 from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.figures import TABLE_5, Group
@@ -173,10 +178,10 @@ def comparison_table(project: Project, version: str, other: str, test: str) -> T
 
 
 def _measured_marks(project: Project, name: str) -> list[Marks]:
-    manifest = project.find(Ref(QwenVerifyEval.name, name))
-    if manifest is None:
+    marks = marks_of_verifier(project, name)
+    if marks is None:
         raise RegistryError(f"{name!r} was not measured: run `unicedit verify eval {name}`")
-    return marks_of(project, manifest)
+    return marks
 
 
 def evaluate_all(

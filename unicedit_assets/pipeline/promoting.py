@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from unicedit_assets.domain.identity import Json
 from unicedit_assets.pipeline.project import Project
 from unicedit_assets.pipeline.registry import RegistryError
-from unicedit_assets.pipeline.stage import Ref
 from unicedit_assets.pipeline.verified_edits import verifier_version
-from unicedit_assets.pipeline.verifier_eval import QwenVerifyEval
-from unicedit_assets.pipeline.verifier_figures import marks_of
+from unicedit_assets.pipeline.verifier_figures import marks_of_verifier
 from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.promotion import Comparison, NotComparable, compare
 from unicedit_assets.qwen_verify.versions import Versions
@@ -71,12 +69,10 @@ class _Unmeasured(Exception):
 
 
 def _marks(project: Project, version: str) -> list[Marks]:
-    manifest = None
-    if version in project.backends.verifiers:
-        manifest = project.find(Ref(QwenVerifyEval.name, version))
-    if manifest is None:
+    marks = marks_of_verifier(project, version) if version in project.backends.verifiers else None
+    if marks is None:
         raise _Unmeasured(f"{version} has no evaluation under the present settings")
-    return marks_of(project, manifest)
+    return marks
 
 
 def _unmeasured(project: Project, version: str, over: str, why: str) -> Decision:

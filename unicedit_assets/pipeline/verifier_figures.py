@@ -81,6 +81,12 @@ def marks_of(project: Project, manifest: Manifest) -> list[Marks]:
     return [mark(truth, said[key]) for key, truth in truths(project).items()]
 
 
+def marks_of_verifier(project: Project, name: str) -> list[Marks] | None:
+    """Return the marks of a verifier's up-to-date answers; None where it was not measured yet."""
+    manifest = project.find(Ref(QwenVerifyEval.name, name))
+    return None if manifest is None else marks_of(project, manifest)
+
+
 def evaluated(project: Project, name: str) -> Evaluated | None:
     """Return the up-to-date evaluation of a verifier; None where it was not measured yet."""
     manifest = project.find(Ref(QwenVerifyEval.name, name))
