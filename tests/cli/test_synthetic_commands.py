@@ -46,6 +46,14 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path, option: str) -> None:
         assert option[2:5] in told("sheet", option, str(folder), code=2)
 
 
+def test_a_photograph_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 torn")
+    out = tmp_path / "sheet.png"
+    told_so = told("sheet", "--out", str(out), "--photos", str(tmp_path), code=2)
+    assert "cannot be read as a photograph" in " ".join(told_so.replace("│", " ").split())
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("option", ["--photos", "--cutouts"])
 def test_the_plain_style_shows_no_photographs(tmp_path: Path, option: str) -> None:
     out = tmp_path / "sheet.png"

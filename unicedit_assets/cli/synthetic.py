@@ -82,20 +82,28 @@ def _photographs(folder: Path, most: int = 32) -> Sequence[Pixels]:
     """Read the first photographs of a folder, by name, upright and at the size of the pairs.
 
     Raises:
-        BadParameter: there are none.
+        BadParameter: there are none, or one cannot be read.
     """
+    there = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(path for path in there if path.suffix.lower() in _PICTURES)
+    if not found:
+        raise typer.BadParameter(f"no photographs in {folder}: name a folder of .jpg or .png files")
+    return [_backdrop(path) for path in found[:most]]
+
+
+def _backdrop(path: Path) -> Pixels:
     import numpy as np
     from PIL import Image, ImageOps
 
     from unicedit_assets.synthetic.backdrops import fitted
     from unicedit_assets.synthetic.generator import PairSpec
 
-    there = folder.iterdir() if folder.is_dir() else ()
-    found = sorted(path for path in there if path.suffix.lower() in _PICTURES)
-    if not found:
-        raise typer.BadParameter(f"no photographs in {folder}: name a folder of .jpg or .png files")
-    upright = (ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in found[:most])
-    return [fitted(np.asarray(image), PairSpec.size) for image in upright]
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise typer.BadParameter(f"{path} cannot be read as a photograph: {error}") from error
+    return fitted(np.asarray(upright), PairSpec.size)
 
 
 @app.command()

@@ -92,8 +92,9 @@ def compare(
     missing = [kind.value for kind in TABLE_5 if kind not in enough]
     if missing:
         raise NotComparable(
-            f"{', '.join(missing)}: test pairs of at least {LEAST_CLUSTERS} scenes are needed to "
-            "compare versions on a class: make more synthetic pairs"
+            f"{', '.join(missing)}: test pairs of at least {LEAST_CLUSTERS} scenes or photographs "
+            "are needed to compare versions on a class: make more synthetic pairs, or register "
+            "more photographs"
         )
     found = (
         _compared(kind, measure, value, [(mark, two[mark.truth.key]) for mark in own])

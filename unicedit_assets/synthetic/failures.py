@@ -154,18 +154,48 @@ def shifted(image: Pixels, strength: float, rng: np.random.Generator) -> tuple[s
 
 
 def untouched(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Return what an editor gives back that did nothing: the same, re-encoded or barely noisy."""
-    kind = int(rng.integers(4))
+    """Return what an editor gives back that did nothing: the same, stored or rendered again.
+
+    Editors that work on latents hand everything back a little softer, grainier and of another
+    tint. None of it is what an edit asks for, and all of it is far below what ``degraded`` does at
+    the least strength that is drawn.
+    """
+    kind = int(rng.integers(5))
     if kind == 0:
         return image.copy()
     if kind == 1:
-        quality = int(rng.integers(90, 98))
-        jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+        return _stored(image, rng)
     if kind == 2:
-        noise = rng.integers(-2, 3, image.shape, dtype=np.int8)
-        return _bytes(image + noise.astype(np.float32))
-    return _bytes(image + np.float32(rng.uniform(-2, 2)))
+        return _bytes(image + _grain(image, rng))
+    if kind == 3:
+        return _bytes(image + _cast(rng))
+    softer = _softer(image, rng)
+    return _stored(_bytes(softer + _grain(image, rng) + _cast(rng)), rng)
+
+
+def _stored(image: Pixels, rng: np.random.Generator) -> Pixels:
+    quality = int(rng.integers(75, 98))
+    jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _grain(image: Pixels, rng: np.random.Generator) -> np.ndarray:
+    spread = np.float32(rng.uniform(0.5, 4))
+    return spread * rng.standard_normal(image.shape, np.float32)
+
+
+def _cast(rng: np.random.Generator) -> np.ndarray:
+    """Lighter or darker as a whole, and a tint that nobody would call a tone."""
+    return np.asarray(rng.uniform(-3, 3) + rng.uniform(-1.5, 1.5, 3), np.float32)
+
+
+def _softer(image: Pixels, rng: np.random.Generator) -> np.ndarray:
+    """Lose the finest detail: smaller and back."""
+    height, width = image.shape[:2]
+    scale = float(rng.uniform(0.6, 0.95))
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
 def _bytes(image: np.ndarray) -> Pixels:

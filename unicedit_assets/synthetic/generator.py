@@ -50,7 +50,7 @@ DISTRIBUTION: Mapping[Kind, float] = MappingProxyType(
         Kind.SHIFTED: 0.09,
     }
 )
-CODE_VERSION = 2
+CODE_VERSION = 3
 # Of a picture's pixels, how many must differ, and by how much in any channel.
 _LEAST_SHARE = 0.0015
 _DIFFERS = 8
