@@ -235,41 +235,42 @@ def compound(draw: Draw) -> Edit:
     """Do two things at once."""
     before = _two(draw)
     index = draw.number(0, 1)
-    item, name = before.items[index], refer(before, index)
-    chinese = words.chinese(name)
     if draw.chance(0.5):
-        values = without(_backdrops(draw), before.backdrop)
-        value = draw.pick(values)
-        after = replace(before.without(index), backdrop=value, look=draw.number(0, 9999))
-        return Edit(
-            *(before, after),
-            {"operation": "remove and background", "target": name, "attribute": value},
-            {"attribute": without(values, value)},
-            others=others_of(before, index),
-            differences=(
-                f"the {name} disappeared",
-                f"the background changed to {words.article(value)}",
-            ),
-            points=(
-                _point(f"The {name} is gone.", f"{chinese}不见了。"),
-                _point(
-                    f"The background is {words.article(value)}.", f"背景是{words.chinese(value)}。"
-                ),
-            ),
-        )
+        return _remove_and_change_background(draw, before, index)
+    return _recolour_and_resize(draw, before, index)
+
+
+def _remove_and_change_background(draw: Draw, before: Scene, index: int) -> Edit:
+    name = refer(before, index)
+    values = without(_backdrops(draw), before.backdrop)
+    value = draw.pick(values)
+    after = replace(before.without(index), backdrop=value, look=draw.number(0, 9999))
+    ground = words.article(value)
+    return Edit(
+        *(before, after),
+        {"operation": "remove and background", "target": name, "attribute": value},
+        {"attribute": without(values, value)},
+        others=others_of(before, index),
+        differences=(f"the {name} disappeared", f"the background changed to {ground}"),
+        points=(
+            _point(f"The {name} is gone.", f"{words.chinese(name)}不见了。"),
+            _point(f"The background is {ground}.", f"背景是{words.chinese(value)}。"),
+        ),
+    )
+
+
+def _recolour_and_resize(draw: Draw, before: Scene, index: int) -> Edit:
+    item, name = before.items[index], refer(before, index)
     direction = draw.pick([d for d in growing(before, index) if d in ("larger", "smaller")])
     values = without(draw.colours, *(it.colour for it in before.items))
     value = draw.pick(values)
     after = resized(before.put(index, colour=value, depth=-1), index, direction, draw.strength)
     opposite = "smaller" if direction == "larger" else "larger"
+    slots = {"operation": "recolour and resize", "target": name, "attribute": value}
+    thing, colour, size = (words.chinese(word) for word in (name, value, direction))
     return Edit(
         *(before.put(index, depth=-1), after),
-        {
-            "operation": "recolour and resize",
-            "target": name,
-            "attribute": value,
-            "direction": direction,
-        },
+        {**slots, "direction": direction},
         {"attribute": without(values, value), "direction": (opposite,)},
         others=others_of(before, index),
         differences=(
@@ -277,11 +278,8 @@ def compound(draw: Draw) -> Edit:
             f"the {name} became {direction}",
         ),
         points=(
-            _point(f"The {name} is now {value}.", f"{chinese}现在是{words.chinese(value)}。"),
-            _point(
-                f"The {name} is {direction} than before.",
-                f"{chinese}比之前{words.chinese(direction)}。",
-            ),
+            _point(f"The {name} is now {value}.", f"{thing}现在是{colour}。"),
+            _point(f"The {name} is {direction} than before.", f"{thing}比之前{size}。"),
         ),
         touched=frozenset({index}),
     )
