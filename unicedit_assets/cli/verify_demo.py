@@ -45,7 +45,7 @@ SETTINGS: Mapping[str, object] = {
 }
 NAME = "small"
 # By steps, so that a busy machine trains the same model, later.
-_LONG = ("sft.epochs=4", "sft.minutes=0", "preference.epochs=0.5", "preference.minutes=0")
+_LONG = ("sft.epochs=4", "sft.minutes=0", "preference.epochs=0.8", "preference.minutes=0")
 
 
 @dataclass(frozen=True)
