@@ -68,7 +68,9 @@ def test_a_walk_from_an_evaluation_to_a_promotion(home: Path, tmp_path: Path) ->
     listed = told("verify", "list")
     assert "scripted-1 *" in listed
     assert "embedded, served" in listed
-    assert "0 partitions" not in told("verify", "eval", "scripted-1")
+    tables = tmp_path / "tables.md"
+    assert "0 partitions" not in told("verify", "eval", "scripted-1", "--out", tables)
+    assert "| `gullible-1` |" in tables.read_text("utf-8")
     told("verify", "add", "gullible-1x", weights(tmp_path / "w"), "--note", "from elsewhere")
     assert "from elsewhere" in told("verify", "show", "gullible-1x")
     assert "is the name of another verifier" in refused(

@@ -31,6 +31,7 @@ from unicedit_assets.pipeline.verifier_tests import VerifierTests
 from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.figures import TABLE_5, Group
 from unicedit_assets.qwen_verify.intervals import Estimate
+from unicedit_assets.qwen_verify.markdown import markdown_of
 from unicedit_assets.qwen_verify.promotion import ALL_MEASURES, compare
 from unicedit_assets.qwen_verify.versions import Versions
 from unicedit_assets.truth.outcomes import Rate
@@ -213,11 +214,17 @@ def evaluate_all(
     for table in scores_tables(found):
         console.print(table)
     if out:
-        document = [one.to_json() for one in found]
-        out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        out.write_text(_document(found, out.suffix), "utf-8")
         console.print(f"figures: {out}", soft_wrap=True, markup=False)
     if trouble:
         raise trouble
+
+
+def _document(found: Sequence[Evaluated], suffix: str) -> str:
+    if suffix == ".md":
+        return markdown_of({one.name: one.figures for one in found})
+    document = [one.to_json() for one in found]
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _keep(project: Project, found: Sequence[Evaluated]) -> None:

@@ -250,7 +250,10 @@ def evaluate(
     versions: Annotated[
         list[str] | None, typer.Argument(help="Verifiers or baselines; none: all of them.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write all figures as JSON.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write all figures as JSON; or, to *.md, a table for each test set."),
+    ] = None,
     home: HomeOption = _HOME,
 ) -> None:
     """Measure verifiers against known truth and print the table.
