@@ -7,6 +7,7 @@ from, several devices by accelerate (deploy/accelerate-fsdp.yaml).
 from __future__ import annotations
 
 import random
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,15 @@ def arguments(
     settings: TrainingSettings, stage: StageOfTraining, out: Path, cpu: bool = False
 ) -> TrainingArguments:
     """Return the Trainer's arguments for one stage."""
+    with warnings.catch_warnings():
+        # Later releases call it activation checkpointing; the earliest that is supported does not.
+        warnings.filterwarnings("ignore", "`gradient_checkpointing", FutureWarning)
+        return _arguments(settings, stage, out, cpu)
+
+
+def _arguments(
+    settings: TrainingSettings, stage: StageOfTraining, out: Path, cpu: bool
+) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(out),
         per_device_train_batch_size=stage.batch,
