@@ -1,8 +1,9 @@
 """Promoting a verifier: what it takes, and what is written down about it.
 
 A registered version takes over only where it was measured on the same pairs as the promoted one and
-is worse on no class beyond the interval of the difference. The embedded verifiers, and models that
-somebody else serves, may take over unmeasured: nothing is known of them here, and that is said.
+is worse on no class beyond the interval of the difference, nor on the photographs among them. The
+embedded verifiers, and models that somebody else serves, may take over unmeasured: nothing is known
+of them here, and that is said.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from unicedit_assets.pipeline.registry import RegistryError
 from unicedit_assets.pipeline.verified_edits import verifier_version
 from unicedit_assets.pipeline.verifier_figures import marks_of_verifier
 from unicedit_assets.qwen_verify.evaluation import Marks
-from unicedit_assets.qwen_verify.promotion import Comparison, NotComparable, compare
+from unicedit_assets.qwen_verify.promotion import (
+    Comparison,
+    NotComparable,
+    compare,
+    on_photographs,
+)
 from unicedit_assets.qwen_verify.versions import Versions
 
 
@@ -56,12 +62,15 @@ def decide(project: Project, version: str) -> Decision:
     if version == over:
         return Decision(version, over, remark=f"{version} verifies already")
     try:
-        found = compare(_marks(project, version), _marks(project, over))
+        marks = _marks(project, version), _marks(project, over)
+        seen = on_photographs(*marks)
+        found = compare(*marks) + seen
     except (_Unmeasured, NotComparable) as error:
         return _unmeasured(project, version, over, str(error))
     worse = [each for each in found if each.is_worse]
     obstacle = f"{version} is worse than {over}: " + "; ".join(map(str, worse)) if worse else ""
-    return Decision(version, over, tuple(found), obstacle)
+    remark = "" if seen else f"{version} and {over} were not compared on enough photographs"
+    return Decision(version, over, tuple(found), obstacle, remark)
 
 
 class _Unmeasured(Exception):

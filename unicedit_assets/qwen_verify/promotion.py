@@ -1,17 +1,20 @@
 """Whether a verifier version may take over: not when it is measurably worse on any class.
 
 Both versions answered the same pairs, so their differences are compared pair by pair: the interval
-of the mean difference is much narrower than the two intervals side by side.
+of the mean difference is much narrower than the two intervals side by side. Photographs are few
+among the test pairs and all that a pipeline verifies, so they are also looked at by themselves: who
+has learnt drawn scenes alone is not to displace who knows photographs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.figures import TABLE_5
 from unicedit_assets.qwen_verify.intervals import Estimate, mean_of
+from unicedit_assets.qwen_verify.photographs import TEST as PHOTOGRAPHS
 
 Measure = Callable[[Marks], float | None]
 
@@ -36,6 +39,7 @@ class Comparison:
         kind: a value of ``synthetic.pair.Kind``.
         measure: a name of ``ALL_MEASURES``.
         difference: candidate - promoted, with its 95 % interval.
+        test: the test set that it was compared on; empty: all pairs.
     """
 
     kind: str
@@ -43,6 +47,7 @@ class Comparison:
     candidate: float
     promoted: float
     difference: Estimate
+    test: str = ""
 
     @property
     def is_worse(self) -> bool:
@@ -55,8 +60,9 @@ class Comparison:
         return self.difference.low > 0
 
     def __str__(self) -> str:
+        on = f"{self.test}, " if self.test else ""
         return (
-            f"{self.kind} {self.measure}: {self.candidate:.3f} against {self.promoted:.3f} "
+            f"{on}{self.kind} {self.measure}: {self.candidate:.3f} against {self.promoted:.3f} "
             f"(difference {self.difference.low:+.3f} to {self.difference.high:+.3f})"
         )
 
@@ -67,6 +73,8 @@ class NotComparable(ValueError):
 
 # Scenes or photographs of a class below which nothing is known of it.
 LEAST_CLUSTERS = 10
+# Photographs of a class from which on being worse on all of them is no accident.
+LEAST_PHOTOGRAPHS = 5
 
 
 def compare(
@@ -84,11 +92,7 @@ def compare(
     if one.keys() != two.keys() or not one:
         raise NotComparable("the two versions were measured on different test pairs")
     kinds = _by_kind(candidate)
-    enough = {
-        kind: own
-        for kind, own in kinds.items()
-        if len({mark.truth.cluster for mark in own}) >= LEAST_CLUSTERS
-    }
+    enough = {kind: own for kind, own in kinds.items() if _clusters(own) >= LEAST_CLUSTERS}
     missing = [kind.value for kind in TABLE_5 if kind not in enough]
     if missing:
         raise NotComparable(
@@ -96,9 +100,33 @@ def compare(
             "are needed to compare versions on a class: make more synthetic pairs, or register "
             "more photographs"
         )
+    return _each(enough, two, measures)
+
+
+def on_photographs(candidate: Sequence[Marks], promoted: Sequence[Marks]) -> list[Comparison]:
+    """Compare two versions on every class of which there are enough photographs.
+
+    Args:
+        candidate, promoted: marks of the same pairs, as ``compare`` takes them.
+    """
+    two = {mark.truth.key: mark for mark in promoted}
+    kinds = _by_kind([mark for mark in candidate if mark.truth.test == PHOTOGRAPHS])
+    enough = {kind: own for kind, own in kinds.items() if _clusters(own) >= LEAST_PHOTOGRAPHS}
+    return [replace(one, test=PHOTOGRAPHS) for one in _each(enough, two, MEASURES)]
+
+
+def _clusters(marks: Sequence[Marks]) -> int:
+    return len({mark.truth.cluster for mark in marks})
+
+
+def _each(
+    kinds: Mapping[str, Sequence[Marks]],
+    others: Mapping[str, Marks],
+    measures: Mapping[str, Measure],
+) -> list[Comparison]:
     found = (
-        _compared(kind, measure, value, [(mark, two[mark.truth.key]) for mark in own])
-        for kind, own in enough.items()
+        _compared(kind, measure, value, [(mark, others[mark.truth.key]) for mark in own])
+        for kind, own in kinds.items()
         for measure, value in measures.items()
     )
     return [one for one in found if one]
