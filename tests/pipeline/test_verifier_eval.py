@@ -112,7 +112,9 @@ def test_versions_measured_on_too_few_scenes_are_not_compared(
 ) -> None:
     register(project, "gullible-1", tmp_path / "w")
     evaluate(project, "scripted-1", "gullible-1")
-    with pytest.raises(PromotionRefused, match="test pairs of at least 10 scenes or photographs are needed"):
+    with pytest.raises(
+        PromotionRefused, match="test pairs of at least 10 scenes or photographs are needed"
+    ):
         promote(project, "gullible-1")
 
 

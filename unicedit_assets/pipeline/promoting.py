@@ -19,6 +19,7 @@ from unicedit_assets.qwen_verify.evaluation import Marks
 from unicedit_assets.qwen_verify.promotion import (
     Comparison,
     NotComparable,
+    TooFewPairs,
     compare,
     on_photographs,
 )
@@ -66,7 +67,9 @@ def decide(project: Project, version: str) -> Decision:
         seen = on_photographs(*marks)
         found = compare(*marks) + seen
     except (_Unmeasured, NotComparable) as error:
-        return _unmeasured(project, version, over, str(error))
+        todo = f": run `unicedit verify eval {version} {over}` first"
+        hint = "" if isinstance(error, TooFewPairs) else todo
+        return _unknown(project, version, over, str(error), hint)
     worse = [each for each in found if each.is_worse]
     obstacle = f"{version} is worse than {over}: " + "; ".join(map(str, worse)) if worse else ""
     remark = "" if seen else f"{version} and {over} were not compared on enough photographs"
@@ -84,10 +87,9 @@ def _marks(project: Project, version: str) -> list[Marks]:
     return marks
 
 
-def _unmeasured(project: Project, version: str, over: str, why: str) -> Decision:
+def _unknown(project: Project, version: str, over: str, why: str, hint: str) -> Decision:
     if version in Versions(project.ledger.store).names():
-        what = f"{why}: run `unicedit verify eval {version} {over}` first"
-        return Decision(version, over, obstacle=what)
+        return Decision(version, over, obstacle=why + hint)
     remark = f"{why}, so nothing was compared with {over}"
     return Decision(version, over, remark=remark)
 

@@ -71,6 +71,10 @@ class NotComparable(ValueError):
     """Two versions were not measured on the same pairs, or on too few of a class."""
 
 
+class TooFewPairs(NotComparable):
+    """Measuring again would not help: there are too few pairs of a class."""
+
+
 # Scenes or photographs of a class below which nothing is known of it.
 LEAST_CLUSTERS = 10
 # Photographs of a class from which on being worse on all of them is no accident.
@@ -85,8 +89,9 @@ def compare(
     """Compare two versions on every class of which there are enough pairs.
 
     Raises:
-        NotComparable: they did not answer the same pairs, or one of the paper's three classes has
-            pairs of fewer than ``LEAST_CLUSTERS`` scenes or photographs.
+        NotComparable: they did not answer the same pairs.
+        TooFewPairs: one of the paper's three classes has pairs of fewer than ``LEAST_CLUSTERS``
+            scenes or photographs.
     """
     one, two = ({mark.truth.key: mark for mark in marks} for marks in (candidate, promoted))
     if one.keys() != two.keys() or not one:
@@ -95,7 +100,7 @@ def compare(
     enough = {kind: own for kind, own in kinds.items() if _clusters(own) >= LEAST_CLUSTERS}
     missing = [kind.value for kind in TABLE_5 if kind not in enough]
     if missing:
-        raise NotComparable(
+        raise TooFewPairs(
             f"{', '.join(missing)}: test pairs of at least {LEAST_CLUSTERS} scenes or photographs "
             "are needed to compare versions on a class: make more synthetic pairs, or register "
             "more photographs"
