@@ -92,18 +92,14 @@ def _photographs(folder: Path, most: int = 32) -> Sequence[Pixels]:
 
 
 def _backdrop(path: Path) -> Pixels:
-    import numpy as np
-    from PIL import Image, ImageOps
-
+    from unicedit_assets.published.pictures import PictureError, decode_picture
     from unicedit_assets.synthetic.backdrops import fitted
     from unicedit_assets.synthetic.generator import PairSpec
 
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return fitted(decode_picture(path.read_bytes()), PairSpec.size)
+    except (OSError, PictureError) as error:
         raise typer.BadParameter(f"{path} cannot be read as a photograph: {error}") from error
-    return fitted(np.asarray(upright), PairSpec.size)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from unicedit_assets.domain import codec
+from unicedit_assets.domain.markdown import table
 from unicedit_assets.domain.schemas import ROWS
 from unicedit_assets.pipeline.pictures import Pictures
 from unicedit_assets.pipeline.project import MAIN, Project
@@ -42,11 +43,6 @@ def _picture(data: bytes) -> str:
     return f"![]({codec.thumbnail_uri(codec.decode(data), _SIDE, 60)})"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _some(project: Project, manifest: Manifest, columns: list[str]) -> list[Mapping[str, Any]]:
     rows = project.ledger.read(manifest, ROWS, columns).to_pylist()
     step = max(1, len(rows) // _PAIRS)
@@ -56,7 +52,7 @@ def _some(project: Project, manifest: Manifest, columns: list[str]) -> list[Mapp
 def _photographs(project: Project, manifest: Manifest) -> str:
     pictures = Pictures(project.ledger, manifest, "image_id", "image")
     rows = _some(project, manifest, ["image_id", "source", "width", "height"])
-    return _table(
+    return table(
         ["photograph", "source", "size"],
         [
             [_picture(pictures[r["image_id"]]), _cell(r["source"]), f"{r['width']}x{r['height']}"]
@@ -67,7 +63,7 @@ def _photographs(project: Project, manifest: Manifest) -> str:
 
 def _instructions(project: Project, manifest: Manifest) -> str:
     rows = _some(project, manifest, ["subtask", "en", "cn"])
-    return _table(
+    return table(
         ["subtask", "English", "Chinese"],
         [[_cell(row[name]) for name in ("subtask", "en", "cn")] for row in rows],
     )
@@ -89,7 +85,7 @@ def _pairs(project: Project, manifest: Manifest, edits: Manifest, texts: list[st
     )
     edited = Pictures(project.ledger, edits, "edit_id", "edit_image")
     rows = _some(project, manifest, ["image_id", "edit_id", "subtask", *texts])
-    return _table(
+    return table(
         ["before", "after", "subtask", *texts],
         [
             [
@@ -106,7 +102,7 @@ def _pairs(project: Project, manifest: Manifest, edits: Manifest, texts: list[st
 def _samples(project: Project, manifest: Manifest) -> str:
     pictures = Pictures(project.ledger, manifest, "key", "image")
     rows = _some(project, manifest, ["key", "subtask", "en", "cn"])
-    return _table(
+    return table(
         ["sample", "subtask", "English", "Chinese"],
         [
             [_picture(pictures[row["key"]]), *(_cell(row[n]) for n in ("subtask", "en", "cn"))]
@@ -141,7 +137,7 @@ def _sample_pairs(
     samples = project.require(Ref("unicbench", MAIN))
     sources = Pictures(project.ledger, samples, "key", "image")
     edited = Pictures(project.ledger, edits, "key", "edit_image")
-    return _table(
+    return table(
         ["before", "after", *texts],
         [
             [
@@ -165,7 +161,7 @@ def _training_set(project: Project, manifest: Manifest) -> str:
         shown.append([*pictures, *texts])
         if len(shown) == _PAIRS:
             break
-    return _table(["source", "edited", "split", "kind", "instruction", "target"], shown)
+    return table(["source", "edited", "split", "kind", "instruction", "target"], shown)
 
 
 def _curves(project: Project, manifest: Manifest) -> str:
@@ -182,7 +178,7 @@ def _evaluation(project: Project, manifest: Manifest) -> str:
         [_cell(kind), f"{group.score.value:.2f}", f"{group.score.low:.2f}-{group.score.high:.2f}"]
         for kind, group in whole.kinds.items()
     ]
-    shown = _table(["kind", "score 0-10", "95 %"], rows)
+    shown = table(["kind", "score 0-10", "95 %"], rows)
     if whole.calibration is None:
         return shown
     plot = reliability_png(manifest.partition, whole.calibration)
@@ -193,7 +189,7 @@ def _synthetic(project: Project, manifest: Manifest) -> str:
     texts = ["kind", "said_en", "true_en"]
     rows = _some(project, manifest, ["key", "subtask", *texts])
     pictures = [Pictures(project.ledger, manifest, "key", f"{name}_image") for name in _PAIR]
-    return _table(
+    return table(
         ["before", "after", "subtask", *texts],
         [
             [

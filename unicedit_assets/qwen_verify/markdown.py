@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from unicedit_assets.domain.markdown import table
 from unicedit_assets.qwen_verify.figures import TABLE_5, Figures, Group
 from unicedit_assets.qwen_verify.intervals import Estimate
 from unicedit_assets.synthetic.pair import Kind
@@ -30,9 +31,8 @@ def markdown_of(found: Mapping[str, Mapping[str, Figures]]) -> str:
 def _table(test: str, found: Mapping[str, Figures]) -> str:
     pairs = next(iter(found.values())).pairs
     head = [f"{test}, {pairs} pairs", *_COLUMNS]
-    lines = [head, ["---"] * len(head)]
-    lines += [[f"`{name}`", *_cells(figures)] for name, figures in found.items()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows = [[f"`{name}`", *_cells(figures)] for name, figures in found.items()]
+    return f"{table(head, rows)}\n"
 
 
 def _cells(figures: Figures) -> list[str]:

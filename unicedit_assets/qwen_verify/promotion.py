@@ -96,8 +96,7 @@ def compare(
     one, two = ({mark.truth.key: mark for mark in marks} for marks in (candidate, promoted))
     if one.keys() != two.keys() or not one:
         raise NotComparable("the two versions were measured on different test pairs")
-    kinds = _by_kind(candidate)
-    enough = {kind: own for kind, own in kinds.items() if _clusters(own) >= LEAST_CLUSTERS}
+    enough = _by_kind(candidate, LEAST_CLUSTERS)
     missing = [kind.value for kind in TABLE_5 if kind not in enough]
     if missing:
         raise TooFewPairs(
@@ -115,13 +114,9 @@ def on_photographs(candidate: Sequence[Marks], promoted: Sequence[Marks]) -> lis
         candidate, promoted: marks of the same pairs, as ``compare`` takes them.
     """
     two = {mark.truth.key: mark for mark in promoted}
-    kinds = _by_kind([mark for mark in candidate if mark.truth.test == PHOTOGRAPHS])
-    enough = {kind: own for kind, own in kinds.items() if _clusters(own) >= LEAST_PHOTOGRAPHS}
+    seen = [mark for mark in candidate if mark.truth.test == PHOTOGRAPHS]
+    enough = _by_kind(seen, LEAST_PHOTOGRAPHS)
     return [replace(one, test=PHOTOGRAPHS) for one in _each(enough, two, MEASURES)]
-
-
-def _clusters(marks: Sequence[Marks]) -> int:
-    return len({mark.truth.cluster for mark in marks})
 
 
 def _each(
@@ -137,11 +132,16 @@ def _each(
     return [one for one in found if one]
 
 
-def _by_kind(marks: Sequence[Marks]) -> dict[str, list[Marks]]:
+def _by_kind(marks: Sequence[Marks], least: int) -> dict[str, list[Marks]]:
+    """Return the marks of each kind of which there are pairs of so many scenes or photographs."""
     found: dict[str, list[Marks]] = {}
     for mark in marks:
         found.setdefault(mark.truth.kind, []).append(mark)
-    return dict(sorted(found.items()))
+    return {
+        kind: own
+        for kind, own in sorted(found.items())
+        if len({mark.truth.cluster for mark in own}) >= least
+    }
 
 
 def _compared(

@@ -107,8 +107,7 @@ def degraded(
         )
     if kind == "blocks":
         quality = round(30 * (1 - strength) ** 2 + 2)
-        jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        blocky = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.float32)
+        blocky = _jpeg(image, quality).astype(np.float32)
         return "the picture has block artefacts", _bytes(
             image + (blocky - image) * min(2 * strength, 1)
         )
@@ -164,17 +163,21 @@ def untouched(image: Pixels, rng: np.random.Generator) -> Pixels:
     if kind == 0:
         return image.copy()
     if kind == 1:
-        return _stored(image, rng)
+        return _jpeg(image, _stored_at(rng))
     if kind == 2:
         return _bytes(image + _grain(image, rng))
     if kind == 3:
         return _bytes(image + _cast(rng))
     softer = _softer(image, rng)
-    return _stored(_bytes(softer + _grain(image, rng) + _cast(rng)), rng)
+    return _jpeg(_bytes(softer + _grain(image, rng) + _cast(rng)), _stored_at(rng))
 
 
-def _stored(image: Pixels, rng: np.random.Generator) -> Pixels:
-    quality = int(rng.integers(75, 98))
+def _stored_at(rng: np.random.Generator) -> int:
+    """Return a JPEG quality that leaves no blocks to be seen."""
+    return int(rng.integers(75, 98))
+
+
+def _jpeg(image: Pixels, quality: int) -> Pixels:
     jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from unicedit_assets.bench.exports.paper import JUDGE, SOURCE, TABLE_4
 from unicedit_assets.bench.sheet import Run
 from unicedit_assets.bench.statistics import BOTH, WHOLE, Estimate, Group, Line
+from unicedit_assets.domain.markdown import table
 from unicedit_assets.domain.unicbench import LANGUAGES, METRICS, SHORT
 
 HEADINGS: Mapping[str, str] = MappingProxyType({"en": "EN", "cn": "CN", BOTH: "EN and CN"})
@@ -119,10 +120,11 @@ def markdown(results: Sequence[Result]) -> str:
     head = ["Model / judge"]
     head += [f"{HEADINGS[lang]} {SHORT[metric]}" for lang in languages for metric in METRICS]
     lines = [f"# {_plain(title_of(results, languages))}", ""]
-    lines += [_piped(head), _piped(["---", *["---:"] * (len(head) - 1)])]
-    for row in table_rows(results, languages, with_interval=True):
-        name = _plain(row.name) if row.ours else f"{_plain(row.name)} (paper)"
-        lines.append(_piped([name, *_flat(row, languages)]))
+    rows = [
+        [_plain(row.name) + ("" if row.ours else " (paper)"), *_flat(row, languages)]
+        for row in table_rows(results, languages, with_interval=True)
+    ]
+    lines.append(table(head, rows, numbers=True))
     note = f"Rows marked (paper): {SOURCE}, judge {JUDGE}; other pictures and another judge than "
     lines += ["", f"{note}ours. Brackets: 95 % bootstrap intervals over samples."]
     return "\n".join(lines) + "\n"
@@ -130,10 +132,6 @@ def markdown(results: Sequence[Result]) -> str:
 
 def _flat(row: TableRow, languages: Iterable[str]) -> list[str]:
     return [text for language in languages for text in row.cells[language]]
-
-
-def _piped(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _plain(text: str) -> str:
